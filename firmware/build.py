@@ -3,10 +3,10 @@
     python firmware/build.py            brings build/firmware/ up to date (.mpy bytecode of every module)
     python firmware/build.py --check    compiles every module for each target below and keeps nothing
 
-What is compiled: firmware/main.py, firmware/sealbox/ and protocol/sealwire/. Modules with @micropython.native or viper code hold
-machine code, so a build names its target; the default is the one that the unix VM on this machine runs.
-Guarantees: a module is replaced whole or not at all, modules whose source is gone are removed, two builds at once do not
-disturb each other, and the exit status is 0 only if everything compiled.
+What is compiled: firmware/main.py, firmware/sealbox/ and protocol/sealwire/. Modules with @micropython.native or viper
+code hold machine code, so a build names its target; the default is the one that the unix VM on this machine runs.
+Guarantees: a module is replaced whole or not at all, modules whose source is gone are removed, two builds at once do
+not disturb each other, and the exit status is 0 only if everything compiled.
 """
 
 import argparse

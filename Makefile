@@ -1,0 +1,72 @@
+# Everything a checkout needs, from nothing: each target sets up what it uses. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PYTEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON_READY := $(VENV)/.ready
+NPM_READY := node_modules/.ready
+TYPED := host protocol hardware firmware/build.py tests
+TIDY := $(wildcard protocol firmware host hardware tests)
+
+##@ Use it
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: $(PYTHON_READY) ## one request from raising to audit on a virtual box (ONCE=1: then exit; JSON=1: result as JSON)
+	@$(BIN)/sealhost demo $(if $(ONCE),--once) $(if $(JSON),--json)
+
+setup: $(PYTHON_READY) $(NPM_READY) ## set up only: .venv, npm packages, mosquitto
+	@.ci/system-packages mosquitto
+
+##@ Work on it
+test: setup ## all tests on the real parts (PYTEST_ARGS="-k word" for some)
+	@$(BIN)/python firmware/build.py
+	@$(BIN)/pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+check: setup ## format, lint, types, import lines, vectors, cross-compilation
+	$(BIN)/ruff format --check $(TIDY)
+	$(BIN)/ruff check $(TIDY)
+	$(BIN)/mypy $(wildcard $(TYPED))
+	$(BIN)/pytest -q tests/architecture
+	$(BIN)/python protocol/vectors/generate.py --check
+	$(BIN)/python firmware/build.py --check
+
+format: $(PYTHON_READY) ## rewrite the sources in the project's format
+	$(BIN)/ruff format $(TIDY)
+	$(BIN)/ruff check --fix $(TIDY)
+
+vectors: $(PYTHON_READY) ## write protocol/vectors anew
+	$(BIN)/python protocol/vectors/generate.py
+
+bench: setup ## measure (tests/bench)
+	@$(BIN)/python firmware/build.py --quiet
+	@if [ -d tests/bench ]; then $(BIN)/pytest -n 0 -s tests/bench; else echo "Nothing to measure yet: tests/bench is not there."; fi
+
+fresh: ## prove demo and tests of the last commit in a bare Debian 12 (root and debootstrap; KEEP=1 leaves it)
+	@.ci/fresh
+
+lock: ## resolve requirements.lock and package-lock.json anew
+	@.ci/lock
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) node_modules build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(TIDY) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set-up: each stamp is newer than what it was made from, so a second run costs nothing.
+$(PYTHON_READY): requirements.lock .ci/setup-python
+	@PYTHON="$(PYTHON)" .ci/setup-python $(VENV)
+	@touch $@
+
+$(NPM_READY): package.json package-lock.json $(PYTHON_READY)
+	@echo "Installing npm packages"
+	@$(BIN)/npm ci --silent
+	@touch $@
+
+.PHONY: help demo setup test check format vectors bench fresh lock clean
