@@ -1,0 +1,210 @@
+"""Deterministic CBOR (RFC 8949 section 4.2), cut down to what Sealbox messages need.
+
+Known: unsigned integers up to 2^53-1, byte strings, text, arrays, and maps with keys 0 to 23. Everything else is refused with one
+:class:`~sealwire.errors.DecodeError`, and nothing is allocated on the peer's word: a length is compared with the bytes that are there
+before anything is made of it. What is decoded encodes to the same bytes again.
+"""
+
+from sealwire import errors, limits
+from sealwire.errors import DecodeError
+
+MYPY = False
+if MYPY:
+    from typing import Any
+
+_UINT = 0
+_BYTES = 2
+_TEXT = 3
+_ARRAY = 4
+_MAP = 5
+
+
+def head(major: int, number: int) -> bytes:
+    """The shortest head of a data item (RFC 8949 section 3).
+
+    Raises ValueError for a number outside 0..2^53-1.
+    """
+    if not 0 <= number <= limits.INTEGER:
+        raise ValueError("integer out of range")
+    major <<= 5
+    if number < 24:
+        return bytes((major | number,))
+    if number < 0x100:
+        return bytes((major | 24, number))
+    if number < 0x10000:
+        return bytes((major | 25,)) + number.to_bytes(2, "big")
+    if number < 0x100000000:
+        return bytes((major | 26,)) + number.to_bytes(4, "big")
+    return bytes((major | 27,)) + number.to_bytes(8, "big")
+
+
+def encode(value: "Any") -> bytes:
+    """Encode an int, bytes, str, list, tuple or dict.
+
+    Raises TypeError for another type, and ValueError for a value that the profile cannot carry.
+    """
+    out = bytearray()
+    _encode(value, out, 0)
+    return bytes(out)
+
+
+def _encode(value: "Any", out: bytearray, depth: int) -> None:
+    if isinstance(value, bool):
+        raise TypeError("no booleans on the wire")
+    if isinstance(value, int):
+        out.extend(head(_UINT, value))
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        out.extend(head(_BYTES, len(value)))
+        out.extend(value)
+    elif isinstance(value, str):
+        data = value.encode()
+        if not valid_text(data):
+            raise ValueError("text that the wire does not carry")
+        out.extend(head(_TEXT, len(data)))
+        out.extend(data)
+    elif isinstance(value, (list, tuple, dict)):
+        if depth == limits.DEPTH:
+            raise ValueError("nested too deep")
+        if isinstance(value, dict):
+            _encode_map(value, out, depth + 1)
+        else:
+            out.extend(head(_ARRAY, len(value)))
+            for item in value:
+                _encode(item, out, depth + 1)
+    else:
+        raise TypeError("no such type on the wire")
+
+
+def _encode_map(value: "dict[int, Any]", out: bytearray, depth: int) -> None:
+    out.extend(head(_MAP, len(value)))
+    for key in sorted(value):
+        if isinstance(key, bool) or not isinstance(key, int) or not 0 <= key <= limits.KEY:
+            raise ValueError("map keys are 0 to 23")
+        out.append(key)
+        _encode(value[key], out, depth)
+
+
+def read_head(data: bytes, at: int) -> "tuple[int, int, int]":
+    """(major type, number, where the head ends) of the data item at ``at``.
+
+    Raises DecodeError: truncated, not_shortest, indefinite_length, unsupported_type, integer_range.
+    """
+    if at >= len(data):
+        raise DecodeError(errors.TRUNCATED)
+    major = data[at] >> 5
+    number = data[at] & 31
+    at += 1
+    if number < 24:
+        return major, number, at
+    if number == 31:
+        raise DecodeError(errors.INDEFINITE_LENGTH)
+    if number > 27:
+        raise DecodeError(errors.UNSUPPORTED_TYPE, "reserved head")
+    if major == 7:
+        raise DecodeError(errors.UNSUPPORTED_TYPE, "simple value or float")
+    size = 1 << (number - 24)
+    end = at + size
+    if end > len(data):
+        raise DecodeError(errors.TRUNCATED)
+    number = int.from_bytes(data[at:end], "big")
+    if number < 24 or (size > 1 and not number >> (4 * size)):
+        raise DecodeError(errors.NOT_SHORTEST)
+    if number > limits.INTEGER:
+        raise DecodeError(errors.INTEGER_RANGE)
+    return major, number, end
+
+
+def decode(data: bytes, limit: int = limits.MESSAGE) -> "Any":
+    """Decode exactly one data item of at most ``limit`` bytes.
+
+    Returns int, bytes, str, list or dict (keys 0..23). Raises DecodeError, see SPEC.md section 2.
+    """
+    if len(data) > limit:
+        raise DecodeError(errors.TOO_LARGE)
+    value, at = _decode(data, 0, 0)
+    if at != len(data):
+        raise DecodeError(errors.TRAILING_BYTES)
+    return value
+
+
+def _decode(data: bytes, at: int, depth: int) -> "tuple[Any, int]":
+    major, number, at = read_head(data, at)
+    if major == _UINT:
+        return number, at
+    if major == _BYTES or major == _TEXT:
+        end = at + number
+        if end > len(data):
+            raise DecodeError(errors.TRUNCATED)
+        piece = data[at:end]
+        if major == _BYTES:
+            return piece, end
+        if not valid_text(piece):
+            raise DecodeError(errors.BAD_TEXT)
+        return piece.decode(), end
+    if major != _ARRAY and major != _MAP:
+        raise DecodeError(errors.UNSUPPORTED_TYPE, "negative, tag or simple value")
+    if depth == limits.DEPTH:
+        raise DecodeError(errors.TOO_DEEP)
+    if number > len(data) - at:  # each item takes a byte at least
+        raise DecodeError(errors.TRUNCATED)
+    if major == _MAP:
+        return _decode_map(data, at, number, depth + 1)
+    items = []
+    for _ in range(number):
+        item, at = _decode(data, at, depth + 1)
+        items.append(item)
+    return items, at
+
+
+def _decode_map(data: bytes, at: int, size: int, depth: int) -> "tuple[dict[int, Any], int]":
+    items = {}
+    last = -1
+    for _ in range(size):
+        major, key, at = read_head(data, at)
+        if major != _UINT or key > limits.KEY:
+            raise DecodeError(errors.KEY_RANGE)
+        if key == last:
+            raise DecodeError(errors.DUPLICATE_KEY)
+        if key < last:
+            raise DecodeError(errors.KEYS_UNSORTED)
+        last = key
+        items[key], at = _decode(data, at, depth)
+    return items, at
+
+
+def valid_text(data: bytes) -> bool:
+    """Whether bytes are UTF-8 as RFC 3629 has it, without control characters.
+
+    By hand, since MicroPython's decoder takes surrogates, overlong forms and values above U+10FFFF. Control characters (C0, DEL, C1)
+    and the bidirectional overrides U+202A..U+202E and U+2066..U+2069 are refused as well: a name must not be able to change what a
+    screen shows around it.
+    """
+    at = 0
+    size = len(data)
+    while at < size:
+        first = data[at]
+        if first < 0x80:
+            if first < 0x20 or first == 0x7F:
+                return False
+            at += 1
+            continue
+        more = 1 if 0xC2 <= first <= 0xDF else 2 if first >> 4 == 0xE else 3 if 0xF0 <= first <= 0xF4 else 0
+        if not more or at + more >= size:
+            return False
+        point = first & (0x3F >> more)
+        for i in range(at + 1, at + 1 + more):
+            if data[i] & 0xC0 != 0x80:
+                return False
+            point = point << 6 | data[i] & 0x3F
+        if not _allowed_point(point, more):
+            return False
+        at += 1 + more
+    return True
+
+
+def _allowed_point(point: int, more: int) -> bool:
+    if point < (0, 0x80, 0x800, 0x10000)[more] or point > 0x10FFFF:
+        return False
+    if 0xD800 <= point <= 0xDFFF or point < 0xA0:
+        return False
+    return not (0x202A <= point <= 0x202E or 0x2066 <= point <= 0x2069)

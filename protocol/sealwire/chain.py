@@ -1,0 +1,252 @@
+"""The box's log: what an entry holds, how entries are chained, and what the log says of one request.
+
+``head(0) = SHA-256("sealbox/1/log/" + site in hex)`` and ``head(n) = SHA-256(head(n-1) + entry(n))``; the first entry has seq 1. An entry is
+one map in the encoding profile: field 0 is its kind, field 1 the box's clock when it was written.
+
+:class:`History` is the only reading of what a request spent and whether it ended; box, host and verifier fold the same entries.
+"""
+
+import hashlib
+
+from sealwire import cbor, errors, limits
+from sealwire.errors import DecodeError
+from sealwire.messages import CLEARS_CLOCK
+from sealwire.schema import data, from_map, many, optional, seconds, text, to_map, uint
+from sealwire.topics import hexed
+
+MYPY = False
+if MYPY:
+    from typing import Any
+
+# Kinds of entries
+ORIGIN = 1
+BOOT = 2
+ROSTER = 3
+INTENT = 4
+PRESS = 5
+CLOSED = 6
+INTERRUPTED = 7
+DECISION = 8
+FINISH = 9
+REFUSED = 10
+JAM = 11
+TAMPER = 12
+RESET = 13
+TIME = 14
+PRUNE = 15
+RELEASE = 16
+SEAL = 17
+POWER = 18
+FORCED = 19
+
+# Why a bay closed
+LAST_IMPRESSION = 1
+WINDOW_OVER = 2
+FINISHED_BY_KEEPER = 3
+BUTTON = 4
+TAMPER_ALARM = 5
+JAMMED = 6
+ENERGY = 7
+SEAL_REMOVED = 8
+DENIED_MEANWHILE = 9
+CAUSES = {
+    LAST_IMPRESSION: "last_impression",
+    WINDOW_OVER: "window_over",
+    FINISHED_BY_KEEPER: "finished",
+    BUTTON: "button",
+    TAMPER_ALARM: "tamper",
+    JAMMED: "jammed",
+    ENERGY: "energy",
+    SEAL_REMOVED: "seal_removed",
+    DENIED_MEANWHILE: "denied",
+}
+
+# What a power entry says
+BATTERY_LOW = 1
+MAINS_LOST = 2
+MAINS_BACK = 3
+
+
+def _bay() -> "Any":
+    return uint(2, "bay", 1, limits.BAYS)
+
+
+def _request(number: int = 3) -> "Any":
+    return data(number, "request", 32)
+
+
+_COUNT = limits.IMPRESSIONS * 4
+
+_KINDS = {
+    ORIGIN: (
+        "origin",
+        (
+            data(2, "box", 32),
+            data(3, "site", 16),
+            many(4, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
+            uint(5, "threshold", 1, limits.AUTHORITY_KEYS),
+        ),
+    ),
+    BOOT: (
+        "boot",
+        (
+            uint(2, "boot", 1, 0x7FFFFFFF),
+            uint(3, "cause", 0, 15),
+            text(4, "firmware", limits.VERSION_TEXT),
+            uint(5, "clock_set", 0, 1),
+        ),
+    ),
+    ROSTER: ("roster", (uint(2, "version", 1, 0x7FFFFFFF), data(3, "digest", 32))),
+    INTENT: (
+        "intent",
+        (
+            _bay(),
+            _request(),
+            data(4, "grant", 32),
+            uint(5, "spends", 1, limits.IMPRESSIONS),
+            uint(6, "roster", 1, 0x7FFFFFFF),
+            many(7, "people", 1, 2 * limits.GRANT_DECISIONS, uint(0, "", 1, 9999)),
+        ),
+    ),
+    PRESS: ("press", (_bay(), _request(), uint(4, "count", 1, _COUNT))),
+    CLOSED: (
+        "closed",
+        (
+            _bay(),
+            _request(),
+            uint(4, "pressed", 0, _COUNT),
+            uint(5, "given_back", 0, limits.IMPRESSIONS),
+            uint(6, "cause", 1, 15),
+        ),
+    ),
+    INTERRUPTED: ("interrupted", (_bay(), _request())),
+    DECISION: (
+        "decision",
+        (
+            _request(),
+            uint(4, "verdict", 2, 3),
+            uint(5, "person", 1, 9999),
+            optional(uint(6, "for", 1, 9999)),
+            data(7, "message", 32),
+        ),
+    ),
+    FINISH: (
+        "finish",
+        (_request(), uint(4, "reason", 0, 255), uint(5, "person", 1, 9999), data(7, "message", 32)),
+    ),
+    REFUSED: (
+        "refused",
+        (
+            uint(2, "reason", 1, 999),
+            optional(uint(3, "type", 0, 535)),
+            optional(data(4, "kid", 16)),
+            optional(data(5, "message", 32)),
+            uint(6, "unlogged", 0, 0x7FFFFFFF),
+        ),
+    ),
+    JAM: ("jam", (_bay(), optional(_request()), uint(4, "phase", 1, 2))),
+    TAMPER: ("tamper", (uint(2, "what", 1, 15),)),
+    RESET: ("reset", (uint(2, "clears", 1, 3), seconds(3, "utc"), data(7, "message", 32))),
+    TIME: ("time", (seconds(3, "utc"), data(7, "message", 32))),
+    PRUNE: ("prune", (uint(2, "first", 1, 0x7FFFFFFF), uint(3, "acked", 1, 0x7FFFFFFF), data(7, "message", 32))),
+    RELEASE: ("release", (data(7, "message", 32),)),
+    SEAL: ("seal", (_bay(), uint(3, "present", 0, 1))),
+    POWER: ("power", (uint(2, "what", 1, 3),)),
+    FORCED: ("forced", (_bay(),)),
+}
+
+
+class Entry:
+    """A log entry that was read: kind (number), name, time (UTC seconds by the box's clock), fields by name."""
+
+    def __init__(self, kind: int, time: int, fields: "dict[str, Any]") -> None:
+        self.kind = kind
+        self.name = _KINDS[kind][0]
+        self.time = time
+        self.fields = fields
+
+    def __getitem__(self, name: str) -> "Any":
+        return self.fields[name]
+
+    def get(self, name: str) -> "Any":
+        """The field's value, None when it is missing."""
+        return self.fields.get(name)
+
+
+def names() -> "dict[int, str]":
+    """Kind number to kind name."""
+    return {kind: _KINDS[kind][0] for kind in _KINDS}
+
+
+def fields_of(kind: int) -> "tuple[Any, ...]":
+    """The fields of a kind of entry, for tools and tests that walk the schema."""
+    return _KINDS[kind][1]
+
+
+def genesis(site: bytes) -> bytes:
+    """The head before the first entry."""
+    return hashlib.sha256(b"sealbox/1/log/" + hexed(site).encode()).digest()
+
+
+def next_head(head: bytes, entry: bytes) -> bytes:
+    """The head after an entry."""
+    return hashlib.sha256(head + entry).digest()
+
+
+def build_entry(kind: int, time: int, fields: "dict[str, Any]") -> bytes:
+    """The bytes of an entry. Raises DecodeError when a field breaks the definition or the entry is over its cap."""
+    value = to_map(_KINDS[kind][1], fields)
+    value[0] = kind
+    value[1] = time
+    raw = cbor.encode(value)
+    if len(raw) > limits.ENTRY:
+        raise DecodeError(errors.TOO_LARGE)
+    return raw
+
+
+def read_entry(raw: bytes) -> Entry:
+    """Read an entry. Raises DecodeError: unknown_entry, and see SPEC.md sections 2 and 4."""
+    value = cbor.decode(raw, limits.ENTRY)
+    if not isinstance(value, dict):
+        raise DecodeError(errors.NOT_A_MAP)
+    kind = value.pop(0, None)
+    time = value.pop(1, None)
+    if not isinstance(kind, int) or kind not in _KINDS:
+        raise DecodeError(errors.UNKNOWN_ENTRY)
+    if not isinstance(time, int):
+        raise DecodeError(errors.MISSING_FIELD, "time")
+    return Entry(kind, time, from_map(_KINDS[kind][1], value))
+
+
+class History:
+    """What the entries after a request's anchor say about that request. Apply them in order.
+
+    opened: times the box wrote an intent for it; spent: impressions it may not have again; against: (verdict, person, for) of the
+    denials and withdrawals that reached the box; finished: the people whose `finish` reached it; clock_changed: the clock was set or
+    reset after the anchor.
+    """
+
+    def __init__(self, request: bytes) -> None:
+        self.request = request
+        self.opened = 0
+        self.spent = 0
+        self.against = []  # type: list[tuple[int, int, int | None]]
+        self.finished = []  # type: list[int]
+        self.clock_changed = False
+
+    def apply(self, entry: Entry) -> None:
+        """Take one more entry into account."""
+        kind = entry.kind
+        if kind == TIME or (kind == RESET and entry["clears"] & CLEARS_CLOCK):
+            self.clock_changed = True
+        if entry.get("request") != self.request:
+            return
+        if kind == INTENT:
+            self.opened += 1
+            self.spent += entry["spends"]
+        elif kind == CLOSED:
+            self.spent -= entry["given_back"]
+        elif kind == DECISION:
+            self.against.append((entry["verdict"], entry["person"], entry.get("for")))
+        elif kind == FINISH:
+            self.finished.append(entry["person"])
