@@ -66,7 +66,7 @@ $(PYTHON_READY): requirements.lock .ci/setup-python
 
 $(NPM_READY): package.json package-lock.json $(PYTHON_READY)
 	@echo "Installing npm packages"
-	@$(BIN)/npm ci --silent
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent
 	@touch $@
 
 .PHONY: help demo setup test check format vectors bench fresh lock clean
