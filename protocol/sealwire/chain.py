@@ -11,7 +11,7 @@ import hashlib
 from sealwire import cbor, errors, limits
 from sealwire.errors import DecodeError
 from sealwire.messages import CLEARS_CLOCK
-from sealwire.schema import data, from_map, many, optional, seconds, text, to_map, uint
+from sealwire.schema import Field, data, from_map, many, optional, reference, seconds, text, to_map, uint
 from sealwire.topics import hexed
 
 MYPY = False
@@ -67,92 +67,151 @@ MAINS_LOST = 2
 MAINS_BACK = 3
 
 
-def _bay() -> "Any":
+def _in_bay() -> Field:
     return uint(2, "bay", 1, limits.BAYS)
 
 
-def _request(number: int = 3) -> "Any":
-    return data(number, "request", 32)
+def _of_request() -> Field:
+    return reference(3, "request")
 
 
 _COUNT = limits.IMPRESSIONS * 4
 
+
+# Definitions are functions, so that a box holds in memory only the one that it reads.
+
+
+def _origin() -> "tuple[Field, ...]":
+    return (
+        data(2, "box", 32),
+        data(3, "site", 16),
+        many(4, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
+        uint(5, "threshold", 1, limits.AUTHORITY_KEYS),
+    )
+
+
+def _boot() -> "tuple[Field, ...]":
+    return (
+        uint(2, "boot", 1, 0x7FFFFFFF),
+        uint(3, "cause", 0, 15),
+        text(4, "firmware", limits.VERSION_TEXT),
+        uint(5, "clock_set", 0, 1),
+    )
+
+
+def _roster() -> "tuple[Field, ...]":
+    return (uint(2, "version", 1, 0x7FFFFFFF), data(3, "digest", 32))
+
+
+def _intent() -> "tuple[Field, ...]":
+    return (
+        _in_bay(),
+        _of_request(),
+        data(4, "grant", 32),
+        uint(5, "spends", 1, limits.IMPRESSIONS),
+        uint(6, "roster", 1, 0x7FFFFFFF),
+        many(7, "people", 1, 2 * limits.GRANT_DECISIONS, uint(0, "", 1, 9999)),
+    )
+
+
+def _press() -> "tuple[Field, ...]":
+    return (_in_bay(), _of_request(), uint(4, "count", 1, _COUNT))
+
+
+def _closed() -> "tuple[Field, ...]":
+    return (
+        _in_bay(),
+        _of_request(),
+        uint(4, "pressed", 0, _COUNT),
+        uint(5, "given_back", 0, limits.IMPRESSIONS),
+        uint(6, "cause", 1, 15),
+    )
+
+
+def _interrupted() -> "tuple[Field, ...]":
+    return (_in_bay(), _of_request())
+
+
+def _decision() -> "tuple[Field, ...]":
+    return (
+        _of_request(),
+        uint(4, "verdict", 2, 3),
+        uint(5, "person", 1, 9999),
+        optional(uint(6, "for", 1, 9999)),
+        data(7, "message", 32),
+    )
+
+
+def _finish() -> "tuple[Field, ...]":
+    return (_of_request(), uint(4, "reason", 0, 255), uint(5, "person", 1, 9999), data(7, "message", 32))
+
+
+def _refused() -> "tuple[Field, ...]":
+    return (
+        uint(2, "reason", 1, 999),
+        optional(uint(3, "type", 0, 535)),
+        optional(data(4, "kid", 16)),
+        optional(data(5, "message", 32)),
+        uint(6, "unlogged", 0, 0x7FFFFFFF),
+    )
+
+
+def _jam() -> "tuple[Field, ...]":
+    return (_in_bay(), optional(_of_request()), uint(4, "phase", 1, 2))
+
+
+def _tamper() -> "tuple[Field, ...]":
+    return (uint(2, "what", 1, 15),)
+
+
+def _reset() -> "tuple[Field, ...]":
+    return (uint(2, "clears", 1, 3), seconds(3, "utc"), data(7, "message", 32))
+
+
+def _time() -> "tuple[Field, ...]":
+    return (seconds(3, "utc"), data(7, "message", 32))
+
+
+def _prune() -> "tuple[Field, ...]":
+    return (uint(2, "first", 1, 0x7FFFFFFF), uint(3, "acked", 1, 0x7FFFFFFF), data(7, "message", 32))
+
+
+def _release() -> "tuple[Field, ...]":
+    return (data(7, "message", 32),)
+
+
+def _seal() -> "tuple[Field, ...]":
+    return (_in_bay(), uint(3, "present", 0, 1))
+
+
+def _power() -> "tuple[Field, ...]":
+    return (uint(2, "what", 1, 3),)
+
+
+def _forced() -> "tuple[Field, ...]":
+    return (_in_bay(),)
+
+
 _KINDS = {
-    ORIGIN: (
-        "origin",
-        (
-            data(2, "box", 32),
-            data(3, "site", 16),
-            many(4, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
-            uint(5, "threshold", 1, limits.AUTHORITY_KEYS),
-        ),
-    ),
-    BOOT: (
-        "boot",
-        (
-            uint(2, "boot", 1, 0x7FFFFFFF),
-            uint(3, "cause", 0, 15),
-            text(4, "firmware", limits.VERSION_TEXT),
-            uint(5, "clock_set", 0, 1),
-        ),
-    ),
-    ROSTER: ("roster", (uint(2, "version", 1, 0x7FFFFFFF), data(3, "digest", 32))),
-    INTENT: (
-        "intent",
-        (
-            _bay(),
-            _request(),
-            data(4, "grant", 32),
-            uint(5, "spends", 1, limits.IMPRESSIONS),
-            uint(6, "roster", 1, 0x7FFFFFFF),
-            many(7, "people", 1, 2 * limits.GRANT_DECISIONS, uint(0, "", 1, 9999)),
-        ),
-    ),
-    PRESS: ("press", (_bay(), _request(), uint(4, "count", 1, _COUNT))),
-    CLOSED: (
-        "closed",
-        (
-            _bay(),
-            _request(),
-            uint(4, "pressed", 0, _COUNT),
-            uint(5, "given_back", 0, limits.IMPRESSIONS),
-            uint(6, "cause", 1, 15),
-        ),
-    ),
-    INTERRUPTED: ("interrupted", (_bay(), _request())),
-    DECISION: (
-        "decision",
-        (
-            _request(),
-            uint(4, "verdict", 2, 3),
-            uint(5, "person", 1, 9999),
-            optional(uint(6, "for", 1, 9999)),
-            data(7, "message", 32),
-        ),
-    ),
-    FINISH: (
-        "finish",
-        (_request(), uint(4, "reason", 0, 255), uint(5, "person", 1, 9999), data(7, "message", 32)),
-    ),
-    REFUSED: (
-        "refused",
-        (
-            uint(2, "reason", 1, 999),
-            optional(uint(3, "type", 0, 535)),
-            optional(data(4, "kid", 16)),
-            optional(data(5, "message", 32)),
-            uint(6, "unlogged", 0, 0x7FFFFFFF),
-        ),
-    ),
-    JAM: ("jam", (_bay(), optional(_request()), uint(4, "phase", 1, 2))),
-    TAMPER: ("tamper", (uint(2, "what", 1, 15),)),
-    RESET: ("reset", (uint(2, "clears", 1, 3), seconds(3, "utc"), data(7, "message", 32))),
-    TIME: ("time", (seconds(3, "utc"), data(7, "message", 32))),
-    PRUNE: ("prune", (uint(2, "first", 1, 0x7FFFFFFF), uint(3, "acked", 1, 0x7FFFFFFF), data(7, "message", 32))),
-    RELEASE: ("release", (data(7, "message", 32),)),
-    SEAL: ("seal", (_bay(), uint(3, "present", 0, 1))),
-    POWER: ("power", (uint(2, "what", 1, 3),)),
-    FORCED: ("forced", (_bay(),)),
+    ORIGIN: ("origin", _origin),
+    BOOT: ("boot", _boot),
+    ROSTER: ("roster", _roster),
+    INTENT: ("intent", _intent),
+    PRESS: ("press", _press),
+    CLOSED: ("closed", _closed),
+    INTERRUPTED: ("interrupted", _interrupted),
+    DECISION: ("decision", _decision),
+    FINISH: ("finish", _finish),
+    REFUSED: ("refused", _refused),
+    JAM: ("jam", _jam),
+    TAMPER: ("tamper", _tamper),
+    RESET: ("reset", _reset),
+    TIME: ("time", _time),
+    PRUNE: ("prune", _prune),
+    RELEASE: ("release", _release),
+    SEAL: ("seal", _seal),
+    POWER: ("power", _power),
+    FORCED: ("forced", _forced),
 }
 
 
@@ -178,9 +237,9 @@ def names() -> "dict[int, str]":
     return {kind: _KINDS[kind][0] for kind in _KINDS}
 
 
-def fields_of(kind: int) -> "tuple[Any, ...]":
+def fields_of(kind: int) -> "tuple[Field, ...]":
     """The fields of a kind of entry, for tools and tests that walk the schema."""
-    return _KINDS[kind][1]
+    return _KINDS[kind][1]()
 
 
 def genesis(site: bytes) -> bytes:
@@ -195,7 +254,7 @@ def next_head(head: bytes, entry: bytes) -> bytes:
 
 def build_entry(kind: int, time: int, fields: "dict[str, Any]") -> bytes:
     """The bytes of an entry. Raises DecodeError when a field breaks the definition or the entry is over its cap."""
-    value = to_map(_KINDS[kind][1], fields)
+    value = to_map(_KINDS[kind][1](), fields)
     value[0] = kind
     value[1] = time
     raw = cbor.encode(value)
@@ -215,7 +274,7 @@ def read_entry(raw: bytes) -> Entry:
         raise DecodeError(errors.UNKNOWN_ENTRY)
     if not isinstance(time, int):
         raise DecodeError(errors.MISSING_FIELD, "time")
-    return Entry(kind, time, from_map(_KINDS[kind][1], value))
+    return Entry(kind, time, from_map(_KINDS[kind][1](), value))
 
 
 class History:

@@ -16,7 +16,7 @@ class SealwireError(Exception):
     @property
     def name(self) -> str:
         """The reason's name, as in SPEC.md."""
-        return NAMES.get(self.reason, "unknown_reason")
+        return name_of(self.reason)
 
     def __str__(self) -> str:
         return self.name + ": " + self.detail if self.detail else self.name
@@ -144,106 +144,118 @@ BAD_TOKEN = 165
 NOT_USED_YET = 166
 ALREADY_DECIDED = 167
 
-NAMES = {
-    ACCEPTED: "accepted",
-    TOO_LARGE: "too_large",
-    TRUNCATED: "truncated",
-    TRAILING_BYTES: "trailing_bytes",
-    NOT_SHORTEST: "not_shortest",
-    INDEFINITE_LENGTH: "indefinite_length",
-    UNSUPPORTED_TYPE: "unsupported_type",
-    TOO_DEEP: "too_deep",
-    KEYS_UNSORTED: "keys_unsorted",
-    DUPLICATE_KEY: "duplicate_key",
-    KEY_RANGE: "key_range",
-    INTEGER_RANGE: "integer_range",
-    BAD_TEXT: "bad_text",
-    NOT_SIGN1: "not_sign1",
-    BAD_PROTECTED_HEADER: "bad_protected_header",
-    UNPROTECTED_NOT_EMPTY: "unprotected_not_empty",
-    UNKNOWN_TYPE: "unknown_type",
-    UNEXPECTED_TYPE: "unexpected_type",
-    NOT_A_MAP: "not_a_map",
-    MISSING_FIELD: "missing_field",
-    UNKNOWN_FIELD: "unknown_field",
-    WRONG_FIELD_TYPE: "wrong_field_type",
-    LENGTH_RANGE: "length_range",
-    VALUE_RANGE: "value_range",
-    UNKNOWN_SIGNER: "unknown_signer",
-    WEAK_KEY: "weak_key",
-    BAD_SIGNATURE: "bad_signature",
-    WRONG_ROLE: "wrong_role",
-    SIGNER_NOT_VALID: "signer_not_valid",
-    UNSUPPORTED_KEY_KIND: "unsupported_key_kind",
-    DUPLICATE_PERSON: "duplicate_person",
-    DUPLICATE_SIGNING_KEY: "duplicate_signing_key",
-    DUPLICATE_BOX: "duplicate_box",
-    DUPLICATE_BAY: "duplicate_bay",
-    DUPLICATE_RULE: "duplicate_rule",
-    UNKNOWN_RULE_NUMBER: "unknown_rule_number",
-    MATTER_IN_TWO_RULES: "matter_in_two_rules",
-    THRESHOLD_RANGE: "threshold_range",
-    RULE_TOO_WIDE: "rule_too_wide",
-    TOO_MANY_KEYS: "too_many_keys",
-    TOO_MANY_MATTERS: "too_many_matters",
-    DUPLICATE_AUTHORITY_KEY: "duplicate_authority_key",
-    WEAK_ROSTER_KEY: "weak_roster_key",
-    ROSTER_STEP: "roster_step",
-    ROSTER_SIGNATURES: "roster_signatures",
-    ROSTER_LISTS_NOT_BOX: "roster_lists_not_box",
-    RELEASE_NOT_LISTED: "release_not_listed",
-    DUPLICATE_GROUP: "duplicate_group",
-    UNKNOWN_BOX: "unknown_box",
-    WRONG_BOX: "wrong_box",
-    UNKNOWN_BAY: "unknown_bay",
-    RULE_CHANGED: "rule_changed",
-    UNKNOWN_MATTER: "unknown_matter",
-    TOO_MANY_IMPRESSIONS: "too_many_impressions",
-    NEWER_ROSTER: "newer_roster",
-    TIME_AHEAD: "time_ahead",
-    TIMES_OUT_OF_ORDER: "times_out_of_order",
-    WAITS_TOO_LONG: "waits_too_long",
-    WAITING_EXPIRED: "waiting_expired",
-    OTHER_REQUEST: "other_request",
-    OWN_REQUEST: "own_request",
-    NOT_IN_GROUP: "not_in_group",
-    DECIDED_OUTSIDE_TIME: "decided_outside_time",
-    COUNTED_TWICE: "counted_twice",
-    NO_SUBSTITUTE: "no_substitute",
-    SUBSTITUTE_OF_ONESELF: "substitute_of_oneself",
-    SUBSTITUTE_PERIOD: "substitute_period",
-    TOO_FEW_APPROVALS: "too_few_approvals",
-    DENIED: "denied",
-    STALE_NONCE: "stale_nonce",
-    WRONG_BAY: "wrong_bay",
-    UNANCHORED: "unanchored",
-    SPENT: "spent",
-    FINISHED: "finished",
-    USE_EXPIRED: "use_expired",
-    NOT_ATTENDED: "not_attended",
-    OTHER_KEEPER: "other_keeper",
-    BAY_BUSY: "bay_busy",
-    BAY_JAMMED: "bay_jammed",
-    SEAL_MISSING: "seal_missing",
-    TAMPERED: "tampered",
-    CLOCK_LOST: "clock_lost",
-    CLOCK_RUNNING: "clock_running",
-    BATTERY_LOW: "battery_low",
-    LOG_FULL: "log_full",
-    NO_ROSTER: "no_roster",
-    NOTHING_TO_CLEAR: "nothing_to_clear",
-    OTHER_CHAIN: "other_chain",
-    CHANGED_MEANWHILE: "changed_meanwhile",
-    UNKNOWN_ENTRY: "unknown_entry",
-    CHAIN_BROKEN: "chain_broken",
-    BAD_FRAME: "bad_frame",
-    BAD_CRC: "bad_crc",
-    UNKNOWN_REQUEST: "unknown_request",
-    REQUEST_CLOSED: "request_closed",
-    UNKNOWN_DETAILS: "unknown_details",
-    WRONG_SITE: "wrong_site",
-    TOO_FAST: "too_fast",
-    BAD_TOKEN: "bad_token",
-    NOT_USED_YET: "not_used_yet",
-    ALREADY_DECIDED: "already_decided",
-}
+# One string and no dict: on a box the names are needed once in a while, their memory always.
+_NAMES = """
+0 accepted
+1 too_large
+2 truncated
+3 trailing_bytes
+4 not_shortest
+5 indefinite_length
+6 unsupported_type
+7 too_deep
+8 keys_unsorted
+9 duplicate_key
+10 key_range
+11 integer_range
+12 bad_text
+20 not_sign1
+21 bad_protected_header
+22 unprotected_not_empty
+23 unknown_type
+24 unexpected_type
+30 not_a_map
+31 missing_field
+32 unknown_field
+33 wrong_field_type
+34 length_range
+35 value_range
+40 unknown_signer
+41 weak_key
+42 bad_signature
+43 wrong_role
+44 signer_not_valid
+45 unsupported_key_kind
+50 duplicate_person
+51 duplicate_signing_key
+52 duplicate_box
+53 duplicate_bay
+54 duplicate_rule
+55 unknown_rule_number
+56 matter_in_two_rules
+57 threshold_range
+58 rule_too_wide
+59 too_many_keys
+60 too_many_matters
+61 duplicate_authority_key
+62 weak_roster_key
+63 roster_step
+64 roster_signatures
+65 roster_lists_not_box
+66 release_not_listed
+67 duplicate_group
+70 unknown_box
+71 wrong_box
+72 unknown_bay
+73 rule_changed
+74 unknown_matter
+75 too_many_impressions
+76 newer_roster
+77 time_ahead
+78 times_out_of_order
+79 waits_too_long
+80 waiting_expired
+90 other_request
+91 own_request
+92 not_in_group
+93 decided_outside_time
+94 counted_twice
+95 no_substitute
+96 substitute_of_oneself
+97 substitute_period
+98 too_few_approvals
+99 denied
+110 stale_nonce
+111 wrong_bay
+112 unanchored
+113 spent
+114 finished
+115 use_expired
+116 not_attended
+117 other_keeper
+118 bay_busy
+119 bay_jammed
+120 seal_missing
+121 tampered
+122 clock_lost
+123 clock_running
+124 battery_low
+125 log_full
+126 no_roster
+127 nothing_to_clear
+128 other_chain
+129 changed_meanwhile
+140 unknown_entry
+141 chain_broken
+150 bad_frame
+151 bad_crc
+160 unknown_request
+161 request_closed
+162 unknown_details
+163 wrong_site
+164 too_fast
+165 bad_token
+166 not_used_yet
+167 already_decided
+"""
+
+
+def name_of(reason: int) -> str:
+    """The name of a reason, "unknown_reason" when there is none of that number."""
+    at = _NAMES.find("\n%d " % reason)
+    return "unknown_reason" if at < 0 else _NAMES[_NAMES.find(" ", at) + 1 : _NAMES.find("\n", at + 1)]
+
+
+def names() -> "dict[int, str]":
+    """All reasons: number to name."""
+    return {int(line.split()[0]): line.split()[1] for line in _NAMES.strip().split("\n")}

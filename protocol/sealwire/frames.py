@@ -80,7 +80,7 @@ class Reader:
         self.skipped = 0
 
     def feed(self, data: bytes) -> "list[bytes]":
-        bodies = []
+        bodies: "list[bytes]" = []
         start = 0
         while True:
             end = data.find(b"\0", start)

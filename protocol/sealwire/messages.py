@@ -73,212 +73,298 @@ CLEARS_CLOCK = 2
 _VERSION_MAX = 0x7FFFFFFF
 _SEQ_MAX = 0x7FFFFFFF
 
-_PERSON = (
-    uint(1, "number", 1, 9999),
-    text(2, "name", limits.NAME),
-    bits(3, "roles", limits.ROLES),
-    seconds(4, "from"),
-    seconds(5, "until"),
-    many(6, "keys", 0, limits.PERSON_KEYS, data(0, "", 33, 34)),  # a kind byte, then the public key
-)
-_BAY = (
-    uint(1, "number", 1, limits.BAYS),
-    text(2, "seal", limits.NAME),
-    bits(3, "rules", limits.RULES),
-)
-_BOX = (data(1, "public", 32), many(2, "bays", 1, limits.BAYS, row(_BAY)))
-_GROUP = (uint(1, "role", 1, limits.ROLES), uint(2, "least", 1, limits.GRANT_DECISIONS))
-RULE_FIELDS = (
-    uint(1, "number", 1, limits.RULES),
-    many(2, "matters", 1, limits.MATTERS, uint(0, "", 1, 9999)),
-    uint(3, "raiser", 1, limits.ROLES),
-    many(4, "groups", 1, limits.RULE_GROUPS, row(_GROUP)),
-    uint(5, "denials", 1, limits.GRANT_DECISIONS),
-    uint(6, "impressions", 1, limits.IMPRESSIONS),
-    uint(7, "open_seconds", 5, limits.OPEN_SECONDS),
-    uint(8, "wait_seconds", 60, limits.WAIT_SECONDS),
-    uint(9, "use_seconds", 60, limits.USE_SECONDS),
-    uint(10, "break_glass", 0, 1),
-)
-_MATTER = (
-    uint(1, "code", 1, 9999),
-    text(2, "wording", limits.TEXT),
-    text(3, "seal", limits.NAME),
-    optional(text(4, "attachments", limits.TEXT)),
-    optional(uint(5, "resolution", 1, 1)),
-    optional(uint(6, "abolished", 1, 1)),
-    optional(text(7, "responsible", limits.TEXT)),
-)
-_FILE = (text(1, "path", 64), data(2, "digest", 32))
+# Definitions are functions, so that a box holds in memory only the one that it reads.
 
-_SCHEMAS = {
-    ROSTER: (
-        "roster",
-        (
-            uint(1, "version", 1, _VERSION_MAX),
-            seconds(2, "issued"),
-            many(3, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
-            uint(4, "threshold", 1, limits.AUTHORITY_KEYS),
-            many(5, "people", 0, limits.PEOPLE, row(_PERSON)),
-            many(6, "hosts", 0, limits.HOSTS, data(0, "", 32)),
-            many(7, "boxes", 0, limits.BOXES, row(_BOX)),
-            many(8, "rules", 0, limits.RULES, row(RULE_FIELDS)),
-            data(9, "matters", 32),
-            many(10, "releases", 0, limits.RELEASES, data(0, "", 32)),
-        ),
-    ),
-    REQUEST: (
-        "request",
-        (
-            data(1, "box", 16),
-            uint(2, "bay", 1, limits.BAYS),
-            uint(3, "impressions", 1, limits.IMPRESSIONS),
-            uint(4, "matter", 1, 9999),
-            data(5, "rule", 32),
-            data(6, "details", 32),
-            uint(7, "anchor_seq", 1, _SEQ_MAX),
-            data(8, "anchor_head", 32),
-            seconds(9, "created"),
-            seconds(10, "expires"),
-            seconds(11, "attended"),
-            uint(12, "roster", 1, _VERSION_MAX),
-            optional(reference(13, "follows")),
-        ),
-    ),
-    DECISION: (
-        "decision",
-        (
-            reference(1, "request"),
-            uint(2, "verdict", APPROVE, WITHDRAW),
-            optional(uint(3, "for", 1, 9999)),
-            uint(4, "reason", 0, 255),
-            optional(data(5, "reason_digest", 32)),
-            seconds(6, "decided"),
-            uint(7, "roster", 1, _VERSION_MAX),
-        ),
-    ),
-    SUBSTITUTE: (
-        "substitute",
-        (
-            uint(1, "person", 1, 9999),
-            seconds(2, "from"),
-            seconds(3, "until"),
-            uint(4, "roster", 1, _VERSION_MAX),
-        ),
-    ),
-    READY: ("ready", (reference(1, "request"), data(2, "nonce", 32))),
-    FINISH: (
-        "finish",
-        (reference(1, "request"), uint(2, "reason", 0, 255), optional(data(3, "reason_digest", 32))),
-    ),
-    REPORT: (
-        "report",
-        (
-            reference(1, "request"),
-            uint(2, "impressions", 0, limits.IMPRESSIONS),
-            many(3, "photographs", 0, limits.PHOTOGRAPHS, data(0, "", 32)),
-        ),
-    ),
-    MATTERS: (
-        "matters",
-        (
-            uint(1, "version", 1, _VERSION_MAX),
-            seconds(2, "issued"),
-            uint(3, "part", 1, limits.MATTER_PARTS),
-            uint(4, "parts", 1, limits.MATTER_PARTS),
-            many(5, "items", 1, limits.MATTERS_PER_PART, record(_MATTER)),
-        ),
-    ),
-    ENROL: (
-        "enrol",
-        (
-            text(1, "name", limits.NAME),
-            uint(2, "kind", 1, 2),
-            data(3, "public", 32, 33),
-            data(4, "token", 16),
-        ),
-    ),
-    RECEIPT: ("receipt", (reference(1, "reference"), uint(2, "result", 0, 999), seconds(3, "at"))),
-    CHALLENGE: (
-        "challenge",
-        (
-            uint(1, "bay", 1, limits.BAYS),
-            uint(2, "boot", 1, _SEQ_MAX),
-            data(3, "nonce", 32),
-            uint(4, "seq", 1, _SEQ_MAX),
-            data(5, "head", 32),
-            uint(6, "roster", 0, _VERSION_MAX),
-        ),
-    ),
-    GRANT: (
-        "grant",
-        (
-            data(1, "nonce", 32),
-            data(2, "request", 1, limits.PERSONAL_MESSAGE),
-            many(3, "decisions", 1, limits.GRANT_DECISIONS, data(0, "", 1, limits.PERSONAL_MESSAGE)),
-            many(4, "substitutes", 0, limits.GRANT_SUBSTITUTES, data(0, "", 1, limits.PERSONAL_MESSAGE)),
-            optional(data(5, "ready", 1, limits.PERSONAL_MESSAGE)),
-        ),
-    ),
-    TIME: ("time", (data(1, "box", 16), data(2, "nonce", 32), seconds(3, "utc"))),
-    CHECKPOINT: (
-        "checkpoint",
-        (
-            uint(1, "boot", 1, _SEQ_MAX),
-            uint(2, "seq", 1, _SEQ_MAX),
-            data(3, "head", 32),
-            seconds(4, "clock"),
-            uint(5, "clock_set", 0, 1),
-            uint(6, "roster", 0, _VERSION_MAX),
-            text(7, "firmware", limits.VERSION_TEXT),
-        ),
-    ),
-    ACK: ("ack", (data(1, "box", 16), uint(2, "seq", 0, _SEQ_MAX), data(3, "head", 32))),
-    RESET: (
-        "reset",
-        (
-            data(1, "box", 16),
-            uint(2, "anchor_seq", 1, _SEQ_MAX),
-            data(3, "anchor_head", 32),
-            uint(4, "clears", 1, CLEARS_TAMPER | CLEARS_CLOCK),
-            seconds(5, "utc"),
-        ),
-    ),
-    RELEASE: (
-        "release",
-        (
-            text(1, "version", limits.VERSION_TEXT),
-            many(2, "files", 1, limits.RELEASE_FILES, row(_FILE)),
-            uint(3, "roster", 1, _VERSION_MAX),
-        ),
-    ),
+
+def _person() -> "tuple[Field, ...]":
+    return (
+        uint(1, "number", 1, 9999),
+        text(2, "name", limits.NAME),
+        bits(3, "roles", limits.ROLES),
+        seconds(4, "from"),
+        seconds(5, "until"),
+        many(6, "keys", 0, limits.PERSON_KEYS, data(0, "", 33, 34)),  # a kind byte, then the public key
+    )
+
+
+def _bay() -> "tuple[Field, ...]":
+    return (
+        uint(1, "number", 1, limits.BAYS),
+        text(2, "seal", limits.NAME),
+        bits(3, "rules", limits.RULES),
+    )
+
+
+def _box() -> "tuple[Field, ...]":
+    return (data(1, "public", 32), many(2, "bays", 1, limits.BAYS, row(_bay())))
+
+
+def _group() -> "tuple[Field, ...]":
+    return (uint(1, "role", 1, limits.ROLES), uint(2, "least", 1, limits.GRANT_DECISIONS))
+
+
+def _rule() -> "tuple[Field, ...]":
+    return (
+        uint(1, "number", 1, limits.RULES),
+        many(2, "matters", 1, limits.MATTERS, uint(0, "", 1, 9999)),
+        uint(3, "raiser", 1, limits.ROLES),
+        many(4, "groups", 1, limits.RULE_GROUPS, row(_group())),
+        uint(5, "denials", 1, limits.GRANT_DECISIONS),
+        uint(6, "impressions", 1, limits.IMPRESSIONS),
+        uint(7, "open_seconds", 5, limits.OPEN_SECONDS),
+        uint(8, "wait_seconds", 60, limits.WAIT_SECONDS),
+        uint(9, "use_seconds", 60, limits.USE_SECONDS),
+        uint(10, "break_glass", 0, 1),
+    )
+
+
+def _matter() -> "tuple[Field, ...]":
+    return (
+        uint(1, "code", 1, 9999),
+        text(2, "wording", limits.TEXT),
+        text(3, "seal", limits.NAME),
+        optional(text(4, "attachments", limits.TEXT)),
+        optional(uint(5, "resolution", 1, 1)),
+        optional(uint(6, "abolished", 1, 1)),
+        optional(text(7, "responsible", limits.TEXT)),
+    )
+
+
+def _file() -> "tuple[Field, ...]":
+    return (text(1, "path", 64), data(2, "digest", 32))
+
+
+def _roster() -> "tuple[Field, ...]":
+    return (
+        uint(1, "version", 1, _VERSION_MAX),
+        seconds(2, "issued"),
+        many(3, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
+        uint(4, "threshold", 1, limits.AUTHORITY_KEYS),
+        many(5, "people", 0, limits.PEOPLE, row(_person())),
+        many(6, "hosts", 0, limits.HOSTS, data(0, "", 32)),
+        many(7, "boxes", 0, limits.BOXES, row(_box())),
+        many(8, "rules", 0, limits.RULES, row(_rule())),
+        data(9, "matters", 32),
+        many(10, "releases", 0, limits.RELEASES, data(0, "", 32)),
+    )
+
+
+def _request() -> "tuple[Field, ...]":
+    return (
+        data(1, "box", 16),
+        uint(2, "bay", 1, limits.BAYS),
+        uint(3, "impressions", 1, limits.IMPRESSIONS),
+        uint(4, "matter", 1, 9999),
+        data(5, "rule", 32),
+        data(6, "details", 32),
+        uint(7, "anchor_seq", 1, _SEQ_MAX),
+        data(8, "anchor_head", 32),
+        seconds(9, "created"),
+        seconds(10, "expires"),
+        seconds(11, "attended"),
+        uint(12, "roster", 1, _VERSION_MAX),
+        optional(reference(13, "follows")),
+    )
+
+
+def _decision() -> "tuple[Field, ...]":
+    return (
+        reference(1, "request"),
+        uint(2, "verdict", APPROVE, WITHDRAW),
+        optional(uint(3, "for", 1, 9999)),
+        uint(4, "reason", 0, 255),
+        optional(data(5, "reason_digest", 32)),
+        seconds(6, "decided"),
+        uint(7, "roster", 1, _VERSION_MAX),
+    )
+
+
+def _substitute() -> "tuple[Field, ...]":
+    return (
+        uint(1, "person", 1, 9999),
+        seconds(2, "from"),
+        seconds(3, "until"),
+        uint(4, "roster", 1, _VERSION_MAX),
+    )
+
+
+def _ready() -> "tuple[Field, ...]":
+    return (reference(1, "request"), data(2, "nonce", 32))
+
+
+def _finish() -> "tuple[Field, ...]":
+    return (reference(1, "request"), uint(2, "reason", 0, 255), optional(data(3, "reason_digest", 32)))
+
+
+def _report() -> "tuple[Field, ...]":
+    return (
+        reference(1, "request"),
+        uint(2, "impressions", 0, limits.IMPRESSIONS),
+        many(3, "photographs", 0, limits.PHOTOGRAPHS, data(0, "", 32)),
+    )
+
+
+def _matters() -> "tuple[Field, ...]":
+    return (
+        uint(1, "version", 1, _VERSION_MAX),
+        seconds(2, "issued"),
+        uint(3, "part", 1, limits.MATTER_PARTS),
+        uint(4, "parts", 1, limits.MATTER_PARTS),
+        many(5, "items", 1, limits.MATTERS_PER_PART, record(_matter())),
+    )
+
+
+def _enrol() -> "tuple[Field, ...]":
+    return (
+        text(1, "name", limits.NAME),
+        uint(2, "kind", 1, 2),
+        data(3, "public", 32, 33),
+        data(4, "token", 16),
+    )
+
+
+def _receipt() -> "tuple[Field, ...]":
+    return (reference(1, "reference"), uint(2, "result", 0, 999), seconds(3, "at"))
+
+
+def _challenge() -> "tuple[Field, ...]":
+    return (
+        uint(1, "bay", 1, limits.BAYS),
+        uint(2, "boot", 1, _SEQ_MAX),
+        data(3, "nonce", 32),
+        uint(4, "seq", 1, _SEQ_MAX),
+        data(5, "head", 32),
+        uint(6, "roster", 0, _VERSION_MAX),
+    )
+
+
+def _grant() -> "tuple[Field, ...]":
+    return (
+        data(1, "nonce", 32),
+        data(2, "request", 1, limits.PERSONAL_MESSAGE),
+        many(3, "decisions", 1, limits.GRANT_DECISIONS, data(0, "", 1, limits.PERSONAL_MESSAGE)),
+        many(4, "substitutes", 0, limits.GRANT_SUBSTITUTES, data(0, "", 1, limits.PERSONAL_MESSAGE)),
+        optional(data(5, "ready", 1, limits.PERSONAL_MESSAGE)),
+    )
+
+
+def _time() -> "tuple[Field, ...]":
+    return (data(1, "box", 16), data(2, "nonce", 32), seconds(3, "utc"))
+
+
+def _checkpoint() -> "tuple[Field, ...]":
+    return (
+        uint(1, "boot", 1, _SEQ_MAX),
+        uint(2, "seq", 1, _SEQ_MAX),
+        data(3, "head", 32),
+        seconds(4, "clock"),
+        uint(5, "clock_set", 0, 1),
+        uint(6, "roster", 0, _VERSION_MAX),
+        text(7, "firmware", limits.VERSION_TEXT),
+    )
+
+
+def _ack() -> "tuple[Field, ...]":
+    return (data(1, "box", 16), uint(2, "seq", 0, _SEQ_MAX), data(3, "head", 32))
+
+
+def _reset() -> "tuple[Field, ...]":
+    return (
+        data(1, "box", 16),
+        uint(2, "anchor_seq", 1, _SEQ_MAX),
+        data(3, "anchor_head", 32),
+        uint(4, "clears", 1, CLEARS_TAMPER | CLEARS_CLOCK),
+        seconds(5, "utc"),
+    )
+
+
+def _release() -> "tuple[Field, ...]":
+    return (
+        text(1, "version", limits.VERSION_TEXT),
+        many(2, "files", 1, limits.RELEASE_FILES, row(_file())),
+        uint(3, "roster", 1, _VERSION_MAX),
+    )
+
+
+_DEFINITIONS = {
+    ROSTER: ("roster", _roster),
+    REQUEST: ("request", _request),
+    DECISION: ("decision", _decision),
+    SUBSTITUTE: ("substitute", _substitute),
+    READY: ("ready", _ready),
+    FINISH: ("finish", _finish),
+    REPORT: ("report", _report),
+    MATTERS: ("matters", _matters),
+    ENROL: ("enrol", _enrol),
+    RECEIPT: ("receipt", _receipt),
+    CHALLENGE: ("challenge", _challenge),
+    GRANT: ("grant", _grant),
+    TIME: ("time", _time),
+    CHECKPOINT: ("checkpoint", _checkpoint),
+    ACK: ("ack", _ack),
+    RESET: ("reset", _reset),
+    RELEASE: ("release", _release),
 }
 
 PERSONAL = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT, ENROL)  # what a person signs: at most 512 bytes
 
 # The unsigned items: a map whose field 0 says which. A signed message starts with tag 18 (0xd2), a map never does.
-ENTRIES = 1
-ASK = 2
+ENTRIES = 1  # from a box: log entries, believed under a checkpoint
+ASK = 2  # to a box: a challenge, please
+PROVISION = 3  # to a box, over its USB line with the button held: site, authority, broker
+HELLO = 4  # over USB: empty, who are you; from the box, its key, or why it refused a `provision`
+
+
+def _entries() -> "tuple[Field, ...]":
+    return (
+        uint(1, "first", 1, _SEQ_MAX),
+        many(2, "entries", 1, limits.ENTRIES_PER_BATCH, data(0, "", 1, limits.ENTRY)),
+    )
+
+
+def _ask() -> "tuple[Field, ...]":
+    return (uint(1, "bay", 1, limits.BAYS),)
+
+
+def _provision() -> "tuple[Field, ...]":
+    return (
+        data(1, "site", 16),
+        many(2, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
+        uint(3, "threshold", 1, limits.AUTHORITY_KEYS),
+        text(4, "broker", 253),
+        uint(5, "port", 1, 65535),
+        optional(text(6, "user", 64)),
+        optional(text(7, "password", 64)),
+        optional(text(8, "wifi", 32)),
+        optional(text(9, "wifi_password", 64)),
+    )
+
+
+def _hello() -> "tuple[Field, ...]":
+    return (
+        optional(data(1, "public", 32)),
+        optional(text(2, "firmware", limits.VERSION_TEXT)),
+        optional(data(3, "site", 16)),
+        optional(uint(4, "refused", 1, 999)),
+    )
+
+
 _ITEMS = {
-    ENTRIES: (
-        "entries",
-        (
-            uint(1, "first", 1, _SEQ_MAX),
-            many(2, "entries", 1, limits.ENTRIES_PER_BATCH, data(0, "", 1, limits.ENTRY)),
-        ),
-    ),
-    ASK: ("ask", (uint(1, "bay", 1, limits.BAYS),)),
+    ENTRIES: ("entries", _entries),
+    ASK: ("ask", _ask),
+    PROVISION: ("provision", _provision),
+    HELLO: ("hello", _hello),
 }
 
 
 def names() -> "dict[int, str]":
     """Type number to type name."""
-    return {number: _SCHEMAS[number][0] for number in _SCHEMAS}
+    return {number: _DEFINITIONS[number][0] for number in _DEFINITIONS}
 
 
 def fields_of(number: int) -> "tuple[Field, ...]":
     """The fields of a message type, for tools and tests that walk the schema."""
-    return _SCHEMAS[number][1]
+    return _DEFINITIONS[number][1]()
 
 
 class Message:
@@ -319,26 +405,26 @@ class Message:
 def read(raw: bytes, site: bytes, expected: "tuple[int, ...] | None" = None) -> Message:
     """Read a message of one of the expected types (all by default). Raises DecodeError, see SPEC.md sections 2 to 4."""
     sign1 = cose.read(raw)
-    if sign1.number not in _SCHEMAS:
+    if sign1.number not in _DEFINITIONS:
         raise DecodeError(errors.UNKNOWN_TYPE)
     if expected is not None and sign1.number not in expected:
         raise DecodeError(errors.UNEXPECTED_TYPE)
     if sign1.number in PERSONAL and len(raw) > limits.PERSONAL_MESSAGE:
         raise DecodeError(errors.TOO_LARGE)
-    name, schema = _SCHEMAS[sign1.number]
-    return Message(sign1, name, from_map(schema, cbor.decode(sign1.payload)), site, raw)
+    name, definition = _DEFINITIONS[sign1.number]
+    return Message(sign1, name, from_map(definition(), cbor.decode(sign1.payload)), site, raw)
 
 
 def payload(number: int, fields: "dict[str, Any]") -> bytes:
     """The payload of a message with these fields. Raises DecodeError when they break the definition."""
-    return cbor.encode(to_map(_SCHEMAS[number][1], fields))
+    return cbor.encode(to_map(fields_of(number), fields))
 
 
 def build(
     number: int, fields: "dict[str, Any]", site: bytes, public_key: bytes, signer: "Callable[[bytes], bytes]"
 ) -> bytes:
     """A signed message. Raises DecodeError when a field breaks the definition or the message is over its cap."""
-    raw = cose.sign(number, _SCHEMAS[number][0], site, public_key, payload(number, fields), signer)
+    raw = cose.sign(number, _DEFINITIONS[number][0], site, public_key, payload(number, fields), signer)
     if len(raw) > (limits.PERSONAL_MESSAGE if number in PERSONAL else limits.MESSAGE):
         raise DecodeError(errors.TOO_LARGE)
     return raw
@@ -357,19 +443,34 @@ def read_item(raw: bytes) -> "tuple[int, dict[str, Any]]":
     number = value.pop(0, None)
     if number not in _ITEMS:
         raise DecodeError(errors.UNKNOWN_TYPE)
-    return number, from_map(_ITEMS[number][1], value)
+    return number, from_map(_ITEMS[number][1](), value)
 
 
 def build_item(number: int, fields: "dict[str, Any]") -> bytes:
     """An unsigned item."""
-    value = to_map(_ITEMS[number][1], fields)
+    value = to_map(_ITEMS[number][1](), fields)
     value[0] = number
     return cbor.encode(value)
 
 
+_CODE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to be misread
+
+
+def short_code(digest: bytes) -> str:
+    """Eight letters and digits by which people compare a request, a key or a site: the first 40 bits of a digest."""
+    number = int.from_bytes(digest[:5], "big")
+    letters = "".join([_CODE[number >> shift & 31] for shift in range(35, -1, -5)])
+    return letters[:4] + "-" + letters[4:]
+
+
+def site_code(site: bytes, authority: "list[bytes]", threshold: int) -> str:
+    """The short code that box and provisioning person compare: it stands for site, authority keys and threshold."""
+    return short_code(hashlib.sha256(cbor.encode([site, authority, threshold])).digest())
+
+
 def rule_digest(rule: "dict[str, Any]") -> bytes:
     """How a request names its rule: the SHA-256 of the rule's encoding in the roster."""
-    return hashlib.sha256(cbor.encode(to_row(RULE_FIELDS, rule))).digest()
+    return hashlib.sha256(cbor.encode(to_row(_rule(), rule))).digest()
 
 
 def has(mask: int, number: int) -> bool:
