@@ -8,6 +8,7 @@ Guaranteed by every Board:
 * After power-on, reset or a dead VM no shutter is driven, until `open()` is called.
 * A drive ends by itself, by a hardware timer, whatever the firmware does meanwhile. Software can only end it earlier.
 * `changed()` never loses a change, and press edges carry the time at which they happened, not at which they were read.
+* A tamper, an opened lid or a pressed button is reported once even if it was over before anyone looked.
 * Readings are raw: debouncing presses is `sealbox.presses`, judging the end switches is the state machine.
 
 Bays are numbered 1..bays; another number raises ValueError. Only one task may wait in `changed()`, and only one in the
@@ -48,7 +49,7 @@ def ticks_add(ticks: int, ms: int) -> int:
 
 
 class Board:
-    """The contract. `bays` is the number of bays. Errors are OSError for hardware that failed, ValueError for misuse."""
+    """The contract. `bays` is their number. Errors are OSError for hardware that failed, ValueError for misuse."""
 
     bays = 0
 
@@ -84,15 +85,15 @@ class Board:
         raise NotImplementedError
 
     def tampered(self) -> bool:
-        """Whether the tamper loop is broken now. Remembering that it was is the firmware's part."""
+        """Whether the tamper loop is broken, or was since the last call."""
         raise NotImplementedError
 
     def lid_open(self) -> bool:
-        """Whether the service lid is open."""
+        """Whether the service lid is open, or was since the last call."""
         raise NotImplementedError
 
     def button(self) -> bool:
-        """Whether the button is held down now."""
+        """Whether the button is held down, or was since the last call."""
         raise NotImplementedError
 
     def battery_mv(self) -> "int | None":
@@ -104,7 +105,8 @@ class Board:
         raise NotImplementedError
 
     async def changed(self) -> None:
-        """Wait until any input changed since the last return: edge, end switch, drive, button, seal, tamper, lid, supply.
+        """Wait until any input changed since the last return: edges, end switches, drives, button, seals, tamper, lid,
+        battery, mains.
 
         Returns at once if something already has. May return without a change; never misses one. For one task only.
         """
@@ -117,7 +119,7 @@ class Board:
         raise NotImplementedError
 
     def clock(self) -> "int | None":
-        """UTC in seconds since 1970 from the battery-backed clock; None once it has lost its time, until `set_clock`."""
+        """UTC in seconds since 1970 from the battery-backed clock; None once it has lost its time, until it is set."""
         raise NotImplementedError
 
     def set_clock(self, utc: int) -> None:
@@ -153,7 +155,7 @@ class Board:
         raise NotImplementedError
 
     def flash(self) -> object:
-        """The data partition as a block device for `vfs.VfsLfs2`: readblocks, writeblocks and ioctl, extended interface."""
+        """The data partition as a block device for `vfs.VfsLfs2`: readblocks, writeblocks, ioctl, all extended."""
         raise NotImplementedError
 
     def console(self) -> "tuple[object, object]":
