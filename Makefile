@@ -59,14 +59,19 @@ clean: ## remove the environment and everything built
 	rm -rf $(VENV) node_modules build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(TIDY) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Set-up: each stamp is newer than what it was made from, so a second run costs nothing.
+# Set-up: each stamp is newer than what it was made from, so a second run costs nothing. An environment names its own
+# place in many files, so in a checkout that was moved it is made anew.
+ifneq ($(file < $(PYTHON_READY)),$(CURDIR))
+$(PYTHON_READY): moved
+endif
+
 $(PYTHON_READY): requirements.lock .ci/setup-python
 	@PYTHON="$(PYTHON)" .ci/setup-python $(VENV)
-	@touch $@
+	@echo "$(CURDIR)" >$@
 
 $(NPM_READY): package.json package-lock.json $(PYTHON_READY)
 	@echo "Installing npm packages"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent
 	@touch $@
 
-.PHONY: help demo setup test check format vectors bench fresh lock clean
+.PHONY: help demo setup test check format vectors bench fresh lock clean moved

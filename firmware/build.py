@@ -1,7 +1,7 @@
 """Compiles the firmware and the wire code with mpy-cross.
 
     python firmware/build.py            brings build/firmware/ up to date (.mpy bytecode of every module)
-    python firmware/build.py --check    compiles every module for each target below and keeps nothing
+    python firmware/build.py --check    compiles every module for each target below, into build/firmware-check/
 
 What is compiled: firmware/main.py, firmware/sealbox/ and protocol/sealwire/. Modules with @micropython.native or viper
 code hold machine code, so a build names its target; the default is the one that the unix VM on this machine runs.
