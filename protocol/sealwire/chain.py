@@ -11,7 +11,7 @@ import hashlib
 from sealwire import cbor, errors, limits
 from sealwire.errors import DecodeError
 from sealwire.messages import CLEARS_CLOCK
-from sealwire.schema import Field, data, from_map, many, optional, reference, seconds, text, to_map, uint
+from sealwire.schema import Field, data, from_map, many, optional, reference, row, seconds, text, to_map, uint
 from sealwire.topics import hexed
 
 MYPY = False
@@ -38,6 +38,7 @@ RELEASE = 16
 SEAL = 17
 POWER = 18
 FORCED = 19
+STATE = 20
 
 # Why a bay closed
 LAST_IMPRESSION = 1
@@ -192,6 +193,15 @@ def _forced() -> "tuple[Field, ...]":
     return (_in_bay(),)
 
 
+def _state() -> "tuple[Field, ...]":
+    return (
+        uint(2, "boot", 1, 0x7FFFFFFF),
+        uint(3, "tampered", 0, 1),
+        uint(4, "roster", 0, 0x7FFFFFFF),
+        many(5, "open", 0, limits.BAYS, row((uint(1, "bay", 1, limits.BAYS), reference(2, "request")))),
+    )
+
+
 _KINDS = {
     ORIGIN: ("origin", _origin),
     BOOT: ("boot", _boot),
@@ -212,6 +222,7 @@ _KINDS = {
     SEAL: ("seal", _seal),
     POWER: ("power", _power),
     FORCED: ("forced", _forced),
+    STATE: ("state", _state),
 }
 
 

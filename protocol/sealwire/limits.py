@@ -42,6 +42,7 @@ MATTERS_PER_PART = 64
 ROSTER_STEP = 1000  # how far a roster's version may jump, so that one bad signature cannot use up the numbers
 CLOCK_AHEAD = 600  # how far people's times may lie ahead of the judge's clock
 ANCHOR_BACK = 4096  # entries; what a box searches for the history of one request
+STATE_EVERY = 128  # entries; the first of each such stretch says how the box stands, so that a start reads one stretch
 KEEP_ENTRIES = 8192  # entries that stay on a box whatever is acked
 CHALLENGE_SECONDS = 300
 
