@@ -1,0 +1,1 @@
+"""Where signing keys live: key files, and what signs with them."""
