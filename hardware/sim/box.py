@@ -200,6 +200,7 @@ class Box:
         return {
             "powered": self.powered,
             "vm": vm,
+            "vm_pid": self.vm.pid,
             "exit_status": self._exit_status,
             "boots": self._boots,
             "cause": next(name for name, number in CAUSES.items() if number == self.cause),

@@ -56,7 +56,8 @@ class VirtualBox:
             self._link.close()
             self._link = None
         if self._process is not None:
-            assert self._process.stdin is not None and self._process.stdout is not None
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
             self._process.stdin.close()
             try:
                 self._process.wait(10)
