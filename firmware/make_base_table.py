@@ -1,9 +1,9 @@
-"""Writes firmware/sealbox/ed25519_base.py, the multiples of Ed25519's base point that verifying and signing start from.
+"""Writes firmware/sealbox/ed25519_base.py: the multiples of Ed25519's base point that the firmware starts from.
 
     python firmware/make_base_table.py            writes the module
     python firmware/make_base_table.py --check    exit status 1 if the module differs from what would be written
 
-Worked out with the curve's affine addition law (RFC 8032 section 5.1), so that nothing is shared with the code it serves.
+Worked out with the curve's affine addition law (RFC 8032 section 5.1): nothing is shared with the code it serves.
 """
 
 import argparse
@@ -15,10 +15,10 @@ P = 2**255 - 19
 D = -121665 * pow(121666, -1, P) % P
 BASE_Y = 4 * pow(5, -1, P) % P
 
-HEADER = '''"""Multiples of Ed25519's base point B; written by firmware/make_base_table.py, which a test runs to compare.
+HEADER = '''"""Multiples of Ed25519's base point B; written by firmware/make_base_table.py, as a test checks.
 
-64 entries of 96 bytes: entry 8*i + j is the point x, y = (2*j + 1) * 2^(32*i) * B as y+x, y-x and 2*d*x*y modulo p, each 32 bytes,
-little-endian.
+64 entries of 96 bytes: entry 8*i + j is the point x, y = (2*j + 1) * 2^(32*i) * B as y+x, y-x and 2*d*x*y modulo p, each
+32 bytes, little-endian.
 """
 
 # fmt: off

@@ -1,9 +1,9 @@
 """Ed25519 signatures (RFC 8032 section 5.1), strict.
 
-Guarantees: `verify` accepts exactly what `sealwire.strict` lets through and what meets the equation without the cofactor,
-[S]B = R + [k]A, each signature by itself. Wrong lengths, wrong points and wrong numbers are False, never an error. Signatures
-are RFC 8032's: the same message gives the same bytes. What signing does with a secret, and what it doesn't hide, is in
-decisions/0002-signing-time.md.
+Guarantees: `verify` accepts exactly what `sealwire.strict` lets through and what meets the equation without the
+cofactor, [S]B = R + [k]A, each signature by itself. Wrong lengths, wrong points and wrong numbers are False, never an
+error. Signatures are RFC 8032's: the same message gives the same bytes. What signing does with a secret, and what it
+doesn't hide, is in decisions/0002-signing-time.md.
 Leaves to others: whose key it is, where the secret lives, and which keys are worth remembering.
 
 Points on the curve are the engine's business: `ed25519_limbs` where the port runs machine code, else `ed25519_ints`.
@@ -25,15 +25,16 @@ D = 0x52036CEE2B6FFE738CC740797779E89800700A4D4141D8AB75EB4DCA135978A3
 ROOT_OF_MINUS_1 = 0x2B8324804FC1DF0B2B4D00993DFBD7A72F431806AD2FE478C4EE1B274A0EA0B0
 
 REMEMBERED_KEYS = const(4)
-"""Keys with a table of their own. Each takes 3 KiB: host, keeper and two officers decide how fast a box opens."""
+"""Keys with a table of their own, 1.6 KiB each: those that commonly sign for one opening, host, keeper, two officers."""
 
 # The base point's table: for each i in 0..7 the multiples 1, 3, .. 15 of 2^(32*i)*B.
 _SPACING = const(32)
 _BASE_WIDTH = const(5)
-_KEY_WIDTH = const(4)
+_KEY_WIDTH = const(3)
 _WHOLE = const(256)
 
 _remembered = []  # (public key, table), the last used first
+_own = []  # the last secret key used, its scalar, prefix and public key
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
@@ -54,14 +55,15 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     base_digits = engine.digits(signature[32:], _BASE_WIDTH)
     key_digits = engine.digits(k.to_bytes(32, "little"), width)
     result = _combine(base_digits, table, key_digits, spacing, 1 << (width - 2))
-    x, y, z, _ = engine.coordinates(result)
+    x, y, z = engine.coordinates(result)
     return _compress(x, y, _public_inverse(z)) == signature[:32]
 
 
 def remember(public_key: bytes) -> bool:
     """Keeps a table for a key, so that `verify` takes under half the time; False if it is no key that `verify` accepts.
 
-    Costs about one verification and 3 KiB of heap. At most REMEMBERED_KEYS are kept; the one unused longest makes room.
+    Costs about one verification and 1.6 KiB of heap. At most REMEMBERED_KEYS are kept; the one unused longest makes
+    room.
     """
     if not strict(public_key, bytes(64)):
         return False
@@ -77,28 +79,29 @@ def remember(public_key: bytes) -> bool:
 
 def public_key(secret_key: bytes) -> bytes:
     """The public key of a 32-byte secret (RFC 8032 section 5.1.5); ValueError for another length."""
-    scalar, _ = _expand(secret_key)
-    return _times_base(scalar)
+    return _expand(secret_key)[2]
 
 
 def sign(secret_key: bytes, message: bytes) -> bytes:
     """The 64-byte signature by a 32-byte secret (RFC 8032 section 5.1.6); ValueError for another length."""
-    scalar, prefix = _expand(secret_key)
+    scalar, prefix, public = _expand(secret_key)
     nonce = _scalar(prefix, message)
     commitment = _times_base(nonce)
-    k = _scalar(commitment, _times_base(scalar), message)
+    k = _scalar(commitment, public, message)
     return commitment + ((nonce + k * scalar) % L).to_bytes(32, "little")
 
 
 def _expand(secret_key: bytes) -> tuple:
-    """The secret scalar and the prefix for nonces (RFC 8032 section 5.1.5)."""
+    """The secret scalar, the prefix for nonces and the public key (RFC 8032 section 5.1.5), kept for the next time."""
     if len(secret_key) != 32:
         raise ValueError("an Ed25519 secret key has 32 bytes")
-    digest = sha512(secret_key)
-    scalar = int.from_bytes(digest[:32], "little")
-    scalar &= (1 << 254) - 8
-    scalar |= 1 << 254
-    return scalar, digest[32:]
+    if not _own or _own[0] != secret_key:
+        digest = sha512(secret_key)
+        scalar = int.from_bytes(digest[:32], "little")
+        scalar &= (1 << 254) - 8
+        scalar |= 1 << 254
+        _own[:] = (bytes(secret_key), scalar, digest[32:], _times_base(scalar))
+    return _own[1], _own[2], _own[3]
 
 
 def _scalar(*parts: bytes) -> int:
@@ -172,9 +175,9 @@ def _secret_inverse(z: int) -> int:
 def _times_base(scalar: int) -> bytes:
     """The encoding of scalar*B for a secret scalar below 2^255, by a fixed sequence of operations.
 
-    An odd number below 2^256 is the sum of 64 odd digits in -15..15 times 16^i: half of (number + 2^256) has the nibbles
-    (digit + 15)/2 (after Joye and Tunstall, "Exponent Recoding and Regular Exponentiation Algorithms", 2009). Adding L or
-    2*L makes the scalar odd and changes nothing else.
+    An odd number below 2^256 is the sum of 64 odd digits in -15..15 times 16^i: half of (number + 2^256) has the
+    nibbles (digit + 15)/2 (after Joye and Tunstall, "Exponent Recoding and Regular Exponentiation Algorithms", 2009).
+    Adding L or 2*L makes the scalar odd and changes nothing else.
     """
     odd = scalar + L * (1 + (scalar & 1))
     nibbles = ((odd + (1 << 256)) >> 1).to_bytes(32, "little")
@@ -185,24 +188,37 @@ def _times_base(scalar: int) -> bytes:
         for column in range(8):
             digit = (nibbles[4 * column + (row >> 1)] >> (4 * (row & 1))) & 15
             engine.add_secret(point, TABLE, 8 * column, digit)
-    x, y, z, _ = engine.coordinates(point)
+    x, y, z = engine.coordinates(point)
     return _compress(x, y, _secret_inverse(z))
 
 
 def _combine(base_digits: bytes, table: bytes, key_digits: bytes, spacing: int, entries: int) -> "object":
-    """base*B + key*A with A's table of so many entries for each `spacing` bits (Straus; Yao-like split of the scalars)."""
+    """base*B + key*A, with a table of A that has so many entries for every `spacing` bits; for public scalars.
+
+    All digits of one weight modulo 2^spacing share one doubling (Straus; Yao; Lim and Lee, "More Flexible
+    Exponentiation with Precomputation", 1994).
+    """
     point = engine.identity()
+    doublings = 0
+    begun = False
     for row in range(spacing - 1, -1, -1):
-        engine.double(point, 1)
+        doublings += begun
         for at in range(row, _WHOLE, spacing):
             digit = key_digits[at]
             if digit:
+                engine.double(point, doublings)
+                doublings = 0
+                begun = True
                 _add_digit(point, table, at // spacing * entries, digit)
         if row < _SPACING:
             for at in range(row, _WHOLE, _SPACING):
                 digit = base_digits[at]
                 if digit:
+                    engine.double(point, doublings)
+                    doublings = 0
+                    begun = True
                     _add_digit(point, TABLE, (at >> 5) * 8, digit)
+    engine.double(point, doublings)
     return point
 
 
@@ -225,6 +241,7 @@ def _table(point: tuple, spacing: int, width: int) -> bytes:
         found.append(engine.coordinates(multiple))
         twice = engine.copy(step)
         engine.double(twice, 1)
+        twice = engine.prepare(twice)
         for _ in range((1 << (width - 2)) - 1):
             engine.add_point(multiple, twice)
             found.append(engine.coordinates(multiple))
@@ -234,12 +251,12 @@ def _table(point: tuple, spacing: int, width: int) -> bytes:
 def _affine(points: list) -> bytes:
     """A table's bytes from projective points, with one inverse for all (Montgomery's trick)."""
     products = [1]
-    for _, _, z, _ in points:
+    for _, _, z in points:
         products.append(products[-1] * z % P)
     inverse = _public_inverse(products.pop())
     table = bytearray(96 * len(points))
     for at in range(len(points) - 1, -1, -1):
-        x, y, z, _ = points[at]
+        x, y, z = points[at]
         own = inverse * products.pop() % P
         inverse = inverse * z % P
         x = x * own % P

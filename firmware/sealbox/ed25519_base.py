@@ -1,7 +1,7 @@
-"""Multiples of Ed25519's base point B; written by firmware/make_base_table.py, which a test runs to compare.
+"""Multiples of Ed25519's base point B; written by firmware/make_base_table.py, as a test checks.
 
-64 entries of 96 bytes: entry 8*i + j is the point x, y = (2*j + 1) * 2^(32*i) * B as y+x, y-x and 2*d*x*y modulo p, each 32 bytes,
-little-endian.
+64 entries of 96 bytes: entry 8*i + j is the point x, y = (2*j + 1) * 2^(32*i) * B as y+x, y-x and 2*d*x*y modulo p, each
+32 bytes, little-endian.
 """
 
 # fmt: off

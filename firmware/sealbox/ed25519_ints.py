@@ -1,13 +1,14 @@
 """The twisted Edwards curve of Ed25519 on Python's big integers: the slow engine, for ports without machine code.
 
 Guarantees: results are exact for every input in range, on 64-bit and 32-bit ports alike; the same functions as
-`ed25519_limbs`, which replaces this module where the port compiles it. Only `select` and `add_entry` as used by signing follow
-the same path whatever the secret is; big integers themselves take a little longer for longer numbers.
+`ed25519_limbs`, which replaces this module where the port compiles it. `add_secret` and `power` do the same operations
+whatever the numbers are; big integers themselves take a little longer for longer numbers.
 Leaves to others: which points and scalars make sense, and what is done with the result (`ed25519`).
 
-A point is a list [X, Y, Z, T] with x = X/Z, y = Y/Z, x*y = T/Z (Hisil, Wong, Carter, Dawson, "Twisted Edwards Curves
-Revisited", 2008; RFC 8032 section 5.1.4), numbers modulo p but not always reduced. A table is a byte string of 96-byte entries
-y+x, y-x, 2*d*x*y, each 32 bytes, little-endian.
+A point has x = X/Z, y = Y/Z and x*y = T/Z (Hisil, Wong, Carter, Dawson, "Twisted Edwards Curves Revisited", 2008; RFC
+8032 section 5.1.4, whose letters are used here). T = E*H is needed for additions only, so a point is a list [X, Y, Z,
+E, H], of which X, Y and Z are in 0..p-1. A table is a byte string of 96-byte entries y+x, y-x, 2*d*x*y, each 32 bytes,
+little-endian.
 """
 
 from micropython import const
@@ -20,34 +21,35 @@ _LOW = (1 << 255) - 1
 _ENTRY = const(96)
 
 
-def multiply(a: int, b: int) -> int:
-    """a*b modulo p, below 2^256: 2^255 = 19 modulo p, so the high part folds onto the low one, twice."""
-    c = a * b
-    c = (c & _LOW) + 19 * (c >> 255)
-    return (c & _LOW) + 19 * (c >> 255)
-
-
 def load(x: int, y: int) -> list:
     """The point with these affine coordinates."""
-    return [x, y, 1, multiply(x, y)]
+    return [x, y, 1, x, y]
 
 
 def identity() -> list:
     """The neutral point (0, 1)."""
-    return [0, 1, 1, 0]
+    return [0, 1, 1, 0, 1]
+
+
+def copy(point: list) -> list:
+    """Another point with the same value."""
+    return list(point)
 
 
 def coordinates(point: list) -> tuple:
-    """X, Y, Z and T of a point, each in 0..p-1."""
-    return tuple([value % P for value in point])
+    """X, Y and Z of a point, each in 0..p-1."""
+    return point[0], point[1], point[2]
+
+
+# In the sums below, 2^255 = 19 modulo p folds the high part of a product onto the low one: cheaper than a division,
+# and enough for what is multiplied, and then divided, right afterwards.
 
 
 def double(point: list, times: int) -> None:
-    """Doubles a point in place, `times` >= 1 times; T is only worked out for the last one."""
+    """Doubles a point in place, `times` times."""
     low = _LOW
-    x, y, z, t = point
-    for left in range(times - 1, -1, -1):
-        # Products are folded once here, as the next ones are folded twice (see multiply).
+    x, y, z, e, h = point
+    for _ in range(times):
         a = x * x
         a = (a & low) + 19 * (a >> 255)
         b = y * y
@@ -59,60 +61,58 @@ def double(point: list, times: int) -> None:
         e = h - (e & low) - 19 * (e >> 255)
         g = a - b
         f = c + c + g
-        x = multiply(e, f)
-        y = multiply(g, h)
-        z = multiply(f, g)
-        if left == 0:
-            t = multiply(e, h)
-    point[0] = x
-    point[1] = y
-    point[2] = z
-    point[3] = t
+        x = e * f % P
+        y = g * h % P
+        z = f * g % P
+    point[:] = (x, y, z, e, h)
 
 
-def _finish_addition(point: list, a: int, b: int, c: int, d: int) -> None:
-    """The second half of both additions: from A, B, C, D of RFC 8032 section 5.1.4 to the sum."""
+def _add(point: list, plus: int, minus: int, product: int, twice_z: int) -> None:
+    """Adds what is given as y+x, y-x and 2*d*x*y times its Z; `twice_z` is the product of both Z, doubled."""
+    low = _LOW
+    x, y, _, e, h = point
+    a = (y - x) * minus
+    a = (a & low) + 19 * (a >> 255)
+    b = (y + x) * plus
+    b = (b & low) + 19 * (b >> 255)
+    c = (e * h % P) * product
+    c = (c & low) + 19 * (c >> 255)
     e = b - a
-    f = d - c
-    g = d + c
+    f = twice_z - c
+    g = twice_z + c
     h = b + a
-    point[0] = multiply(e, f)
-    point[1] = multiply(g, h)
-    point[2] = multiply(f, g)
-    point[3] = multiply(e, h)
-
-
-def add_entry(point: list, plus: int, minus: int, product: int) -> None:
-    """Adds an affine point, given as y+x, y-x and 2*d*x*y, in place."""
-    x, y, z, t = point
-    _finish_addition(point, multiply(y - x, minus), multiply(y + x, plus), multiply(t, product), z + z)
+    point[:] = (e * f % P, g * h % P, f * g % P, e, h)
 
 
 def add(point: list, table: bytes, entry: int, negative: bool) -> None:
-    """Adds a table's entry to a point in place, or subtracts it. Not for secret entries: see `select`."""
+    """Adds a table's entry to a point in place, or subtracts it. Not for secret entries: see `add_secret`."""
     start = entry * _ENTRY
     plus = int.from_bytes(table[start : start + 32], "little")
     minus = int.from_bytes(table[start + 32 : start + 64], "little")
     product = int.from_bytes(table[start + 64 : start + _ENTRY], "little")
     if negative:
-        add_entry(point, minus, plus, -product)
+        _add(point, minus, plus, -product, 2 * point[2])
     else:
-        add_entry(point, plus, minus, product)
+        _add(point, plus, minus, product, 2 * point[2])
 
 
-def add_point(point: list, other: list) -> None:
-    """Adds a point to a point in place."""
-    x, y, z, t = point
-    u, v, w, s = other
-    c = multiply(multiply(t, D2), s)
-    _finish_addition(point, multiply(y - x, v - u), multiply(y + x, v + u), c, 2 * multiply(z, w))
+def prepare(point: list) -> tuple:
+    """What `add_point` takes: a point in the form of a table's entry, and its Z."""
+    x, y, z, e, h = point
+    return y + x, y - x, (e * h % P) * D2 % P, z
+
+
+def add_point(point: list, other: tuple) -> None:
+    """Adds a prepared point to a point in place."""
+    plus, minus, product, z = other
+    _add(point, plus, minus, product, 2 * (point[2] * z % P))
 
 
 def add_secret(point: list, table: bytes, first: int, digit: int) -> None:
     """Adds a secret multiple of a table's base in place: the odd number 2*digit - 15, digit in 0..15.
 
-    `first` is where the eight entries for 1, 3, .. 15 begin. All eight are read and the one wanted is masked out; negative
-    multiples (digit < 8) swap y+x with y-x and negate the product, by masks too.
+    `first` is where the eight entries for 1, 3, .. 15 begin. All eight are read and the one wanted is masked out;
+    negative multiples (digit < 8) swap y+x with y-x and negate the product, by masks too.
     """
     negative = (digit >> 3) - 1  # -1 or 0
     wanted = (digit ^ negative) & 7
@@ -125,12 +125,12 @@ def add_secret(point: list, table: bytes, first: int, digit: int) -> None:
     minus = (chosen >> 256) & (1 << 256) - 1
     product = chosen >> 512
     swap = (plus ^ minus) & negative
-    add_entry(point, plus ^ swap, minus ^ swap, (product ^ negative) - negative)
+    _add(point, plus ^ swap, minus ^ swap, (product ^ negative) - negative, 2 * point[2])
 
 
 def _square(a: int, times: int) -> int:
     for _ in range(times):
-        a = multiply(a, a)
+        a = a * a % P
     return a
 
 
@@ -140,16 +140,16 @@ def power(z: int) -> tuple:
     With e(n) = z^(2^n - 1), e(m + n) = e(m)^(2^n) * e(n).
     """
     z2 = _square(z, 1)
-    z9 = multiply(_square(z2, 2), z)
-    z11 = multiply(z9, z2)
-    e5 = multiply(_square(z11, 1), z9)
-    e10 = multiply(_square(e5, 5), e5)
-    e20 = multiply(_square(e10, 10), e10)
-    e40 = multiply(_square(e20, 20), e20)
-    e50 = multiply(_square(e40, 10), e10)
-    e100 = multiply(_square(e50, 50), e50)
-    e200 = multiply(_square(e100, 100), e100)
-    e250 = multiply(_square(e200, 50), e50)
+    z9 = _square(z2, 2) * z % P
+    z11 = z9 * z2 % P
+    e5 = _square(z11, 1) * z9 % P
+    e10 = _square(e5, 5) * e5 % P
+    e20 = _square(e10, 10) * e10 % P
+    e40 = _square(e20, 20) * e20 % P
+    e50 = _square(e40, 10) * e10 % P
+    e100 = _square(e50, 50) * e50 % P
+    e200 = _square(e100, 100) * e100 % P
+    e250 = _square(e200, 50) * e50 % P
     return e250, z11
 
 
@@ -174,8 +174,3 @@ def digits(scalar: bytes, width: int) -> bytearray:
         found[at] = (digit - (carry << width)) & 255
         at += width
     return found
-
-
-def copy(point: list) -> list:
-    """Another point with the same value."""
-    return list(point)

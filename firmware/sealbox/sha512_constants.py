@@ -1,7 +1,7 @@
 """The constants of SHA-512 (FIPS 180-4 sections 4.2.3 and 5.3.5), as big-endian 64-bit words.
 
-The first 64 bits of the fractions of the square roots of the first 8 primes, and of the cube roots of the first 80; a test
-works them out again.
+The first 64 bits of the fractions of the square roots of the first 8 primes, and of the cube roots of the first 80; a
+test works them out again.
 """
 
 INITIAL = (
