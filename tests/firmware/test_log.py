@@ -26,6 +26,16 @@ def test_log(name, compiled_modules):
     _passes("log_cases.py", name, compiled_modules)
 
 
+@pytest.mark.parametrize("name", _cases("log_cuts.py"))
+def test_log_through_power_cuts(name, compiled_modules):
+    _passes("log_cuts.py", name, compiled_modules)
+
+
+def test_long_log_is_written_read_searched_and_pruned_in_the_boards_heap(compiled_modules, tmp_path):
+    args = [str(tmp_path / "flash.img")]
+    vms.run_unix(VM / "log_heap.py", args=args, modules=(*compiled_modules, VM)).checked()
+
+
 @pytest.mark.parametrize("name", _cases("log_faults.py"))
 def test_log_on_failing_flash(name, compiled_modules):
     _passes("log_faults.py", name, compiled_modules)
