@@ -1,9 +1,11 @@
 """The box's log: what an entry holds, how entries are chained, and what the log says of one request.
 
-``head(0) = SHA-256("sealbox/1/log/" + site in hex)`` and ``head(n) = SHA-256(head(n-1) + entry(n))``; the first entry has seq 1. An entry is
-one map in the encoding profile: field 0 is its kind, field 1 the box's clock when it was written.
+``head(0) = SHA-256("sealbox/1/log/" + site in hex)`` and ``head(n) = SHA-256(head(n-1) + entry(n))``; the first entry
+has seq 1. An entry is one map in the encoding profile: field 0 is its kind, field 1 the box's clock when it was
+written.
 
-:class:`History` is the only reading of what a request spent and whether it ended; box, host and verifier fold the same entries.
+:class:`History` is the only reading of what a request spent and whether it ended; box, host and verifier fold the
+same entries.
 """
 
 import hashlib
@@ -48,8 +50,8 @@ BUTTON = 4
 TAMPER_ALARM = 5
 JAMMED = 6
 ENERGY = 7
-SEAL_REMOVED = 8
-DENIED_MEANWHILE = 9
+DENIED_MEANWHILE = 8
+SENSOR_FAULT = 9
 CAUSES = {
     LAST_IMPRESSION: "last_impression",
     WINDOW_OVER: "window_over",
@@ -58,8 +60,8 @@ CAUSES = {
     TAMPER_ALARM: "tamper",
     JAMMED: "jammed",
     ENERGY: "energy",
-    SEAL_REMOVED: "seal_removed",
     DENIED_MEANWHILE: "denied",
+    SENSOR_FAULT: "sensor_fault",
 }
 
 # What a power entry says
@@ -196,9 +198,10 @@ def _forced() -> "tuple[Field, ...]":
 def _state() -> "tuple[Field, ...]":
     return (
         uint(2, "boot", 1, 0x7FFFFFFF),
-        uint(3, "tampered", 0, 1),
-        uint(4, "roster", 0, 0x7FFFFFFF),
-        many(5, "open", 0, limits.BAYS, row((uint(1, "bay", 1, limits.BAYS), reference(2, "request")))),
+        uint(3, "roster", 0, 0x7FFFFFFF),
+        uint(4, "alarm", 0, 0x7FFFFFFF),  # seq of the tamper entry that no reset has cleared yet, or 0
+        uint(5, "clock", 0, 0x7FFFFFFF),  # seq of the entry that last set the clock, or 0
+        many(6, "open", 0, limits.BAYS, row((uint(1, "bay", 1, limits.BAYS), reference(2, "request")))),
     )
 
 
@@ -291,9 +294,9 @@ def read_entry(raw: bytes) -> Entry:
 class History:
     """What the entries after a request's anchor say about that request. Apply them in order.
 
-    opened: times the box wrote an intent for it; spent: impressions it may not have again; against: (verdict, person, for) of the
-    denials and withdrawals that reached the box; finished: the people whose `finish` reached it; clock_changed: the clock was set or
-    reset after the anchor.
+    opened: times the box wrote an intent for it; spent: impressions it may not have again; against: (verdict, person,
+    for) of the denials and withdrawals that reached the box; finished: the people whose `finish` reached it;
+    clock_changed: the clock was set or reset after the anchor.
     """
 
     def __init__(self, request: bytes) -> None:

@@ -1,8 +1,9 @@
-"""COSE_Sign1 (RFC 9052 section 4.2) as Sealbox uses it: one fixed envelope, Ed25519 (RFC 9864, alg -19), tag 18 always present.
+"""COSE_Sign1 (RFC 9052 section 4.2) as Sealbox uses it: one fixed envelope, Ed25519 (RFC 9864, alg -19), always tag 18.
 
-The envelope is ``18([protected, {}, payload, signature])`` with the protected header exactly ``{1: -19, 3: 65000 + type, 4: kid}``, so it
-is read by comparing with its one possible form. What is signed also names protocol, type and site (``external_aad``), so that no
-message passes for one of another type or site. Keys and the functions that sign and verify are passed in.
+The envelope is ``18([protected, {}, payload, signature])`` with the protected header exactly ``{1: -19, 3: 65000 +
+type, 4: kid}``, so it is read by comparing with its one possible form. What is signed also names protocol, type and
+site (``external_aad``), so that no message passes for one of another type or site. Keys and the functions that sign
+and verify are passed in.
 """
 
 import hashlib
@@ -43,8 +44,8 @@ def key_id(public_key: bytes) -> bytes:
 def read(data: bytes, limit: int = limits.MESSAGE) -> Sign1:
     """Read an envelope of at most ``limit`` bytes.
 
-    Raises DecodeError: too_large, truncated, not_sign1, bad_protected_header, unprotected_not_empty, trailing_bytes, and what
-    :func:`sealwire.cbor.read_head` raises.
+    Raises DecodeError: too_large, truncated, not_sign1, bad_protected_header, unprotected_not_empty, trailing_bytes,
+    and what :func:`sealwire.cbor.read_head` raises.
     """
     if len(data) > limit:
         raise DecodeError(errors.TOO_LARGE)
@@ -88,7 +89,7 @@ def to_be_signed(number: int, name: str, site: bytes, kid: bytes, payload: bytes
 
 
 def reference(signed: bytes) -> bytes:
-    """How other messages name this one: the SHA-256 of its Sig_structure, so that a mangled signature makes no second identity."""
+    """How other messages name this one: the SHA-256 of its Sig_structure, so that a mangled signature makes no second one."""
     return hashlib.sha256(signed).digest()
 
 

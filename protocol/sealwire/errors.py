@@ -1,7 +1,7 @@
 """What can be wrong with a message, each with one number and one name.
 
-The numbers travel in receipts and log entries, so they are never used again for something else. ``DecodeError`` says that bytes are
-not a message at all; ``Refused`` that a message, well-formed, may not have its effect.
+The numbers travel in receipts and log entries, so they are never used again for something else. ``DecodeError`` says
+that bytes are not a message at all; ``Refused`` that a message, well-formed, may not have its effect.
 """
 
 
@@ -26,7 +26,7 @@ class DecodeError(SealwireError):
     """The bytes are no message, no entry or no frame."""
 
 
-class Refused(SealwireError):
+class Refused(SealwireError):  # noqa: N818  # the word of the specification
     """A well-formed message that may not have its effect."""
 
 
@@ -45,6 +45,7 @@ DUPLICATE_KEY = 9
 KEY_RANGE = 10
 INTEGER_RANGE = 11
 BAD_TEXT = 12
+TOO_MANY_ITEMS = 13
 # Envelope (section 3)
 NOT_SIGN1 = 20
 BAD_PROTECTED_HEADER = 21
@@ -127,7 +128,9 @@ LOG_FULL = 125
 NO_ROSTER = 126
 NOTHING_TO_CLEAR = 127
 OTHER_CHAIN = 128
-CHANGED_MEANWHILE = 129
+BUTTON_NOT_HELD = 129
+ALREADY_PROVISIONED = 130
+FLASH_FAILED = 131
 # Log and chain (section 8)
 UNKNOWN_ENTRY = 140
 CHAIN_BROKEN = 141
@@ -159,6 +162,7 @@ _NAMES = """
 10 key_range
 11 integer_range
 12 bad_text
+13 too_many_items
 20 not_sign1
 21 bad_protected_header
 22 unprotected_not_empty
@@ -234,7 +238,9 @@ _NAMES = """
 126 no_roster
 127 nothing_to_clear
 128 other_chain
-129 changed_meanwhile
+129 button_not_held
+130 already_provisioned
+131 flash_failed
 140 unknown_entry
 141 chain_broken
 150 bad_frame

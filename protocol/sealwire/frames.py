@@ -1,8 +1,9 @@
 """Frames on a serial line: COBS between zero bytes, with a CRC-32 and a length cap.
 
-A frame on the line is ``00 COBS(body CRC32(body)) 00``, CRC-32 as in IEEE 802.3, little-endian. Consistent Overhead Byte Stuffing
-(Cheshire and Baker, 1999) leaves no zero byte inside, so that a reader finds the next frame after any noise, and console text between
-frames is simply no frame. A frame's body is one message, or one of the unsigned items of ``messages``.
+A frame on the line is ``00 COBS(body CRC32(body)) 00``, CRC-32 as in IEEE 802.3, little-endian. Consistent Overhead
+Byte Stuffing (Cheshire and Baker, 1999) leaves no zero byte inside, so that a reader finds the next frame after any
+noise, and console text between frames is simply no frame. A frame's body is one message, or one of the unsigned items
+of ``messages``.
 """
 
 import binascii
@@ -55,10 +56,12 @@ def _stuff(data: bytes) -> bytes:
 def _unstuff(line: bytes) -> bytes:
     out = bytearray()
     at = 0
+    code = 0
     while at < len(line):
+        full = code == 255
         code = line[at]
         end = at + code
-        if code == 0 or end > len(line):
+        if code == 0 or end > len(line) or (full and end == len(line) == at + 1):  # an empty block after a full one
             raise DecodeError(errors.BAD_FRAME)
         out.extend(line[at + 1 : end])
         at = end
@@ -70,8 +73,8 @@ def _unstuff(line: bytes) -> bytes:
 class Reader:
     """Finds frames in a stream of bytes; holds at most one line of the cap's length.
 
-    ``feed(data)`` returns the list of bodies that were completed. What is no frame (noise, console text, an over-long line) is counted
-    in ``skipped``, a line at a time.
+    ``feed(data)`` takes bytes and returns the list of bodies that were completed. What is no frame (noise, console
+    text, an over-long line) is counted in ``skipped``, a line at a time.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """One fixed definition per message type, and the two ways through them: bytes to fields and fields to bytes.
 
-A message in memory is a :class:`Message`: its type, who signed it, its reference, and ``fields``, a dict by field name (records inside are
-dicts too). :func:`read` proves form only; whoever uses a message checks its signature with :meth:`Message.check` and its meaning with
-:mod:`sealwire.rules`.
+A message in memory is a :class:`Message`: its type, who signed it, its reference, and ``fields``, a dict by field name
+(records inside are dicts too). :func:`read` proves form only; whoever uses a message checks its signature with
+:meth:`Message.check` and its meaning with :mod:`sealwire.rules`.
 """
 
 import hashlib
@@ -436,12 +436,12 @@ def is_item(raw: bytes) -> bool:
 
 
 def read_item(raw: bytes) -> "tuple[int, dict[str, Any]]":
-    """Read an unsigned item: (ENTRIES or ASK, fields). Raises DecodeError."""
+    """Read an unsigned item: (its number, fields). Raises DecodeError: unknown_type, and see SPEC.md sections 2 and 4."""
     value = cbor.decode(raw)
     if not isinstance(value, dict):
         raise DecodeError(errors.NOT_A_MAP)
     number = value.pop(0, None)
-    if number not in _ITEMS:
+    if not isinstance(number, int) or number not in _ITEMS:
         raise DecodeError(errors.UNKNOWN_TYPE)
     return number, from_map(_ITEMS[number][1](), value)
 

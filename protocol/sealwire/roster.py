@@ -1,6 +1,7 @@
 """The roster: who is who at a site, whether it is consistent in itself, and whether it may follow the one held.
 
-Pure look-ups and checks; whoever reads a roster has its signatures checked first. Refusals are named as in SPEC.md section 5.
+Pure look-ups and checks; whoever reads a roster has its signatures checked first. Refusals are named as in SPEC.md
+section 5.
 """
 
 from sealwire import cose, errors, limits
@@ -86,22 +87,33 @@ def check_roster(fields: "dict[str, Any]") -> None:
         raise Refused(errors.TOO_MANY_KEYS)
     boxes = [box["public"] for box in fields["boxes"]]
     _once(boxes, errors.DUPLICATE_BOX)
-    _once(fields["authority"], errors.DUPLICATE_AUTHORITY_KEY)
+    check_authority(fields["authority"], fields["threshold"])
     _once(keys + fields["hosts"] + boxes + fields["authority"], errors.DUPLICATE_SIGNING_KEY)
     for person in fields["people"]:
         for key in person["keys"]:
             if key[0] == ED25519 and not strict_key(key[1:]):
                 raise Refused(errors.WEAK_ROSTER_KEY)
-    for key in fields["hosts"] + boxes + fields["authority"]:
+    for key in fields["hosts"] + boxes:
         if not strict_key(key):
             raise Refused(errors.WEAK_ROSTER_KEY)
-    if fields["threshold"] > len(fields["authority"]):
-        raise Refused(errors.THRESHOLD_RANGE)
     _check_rules(fields)
     for box in fields["boxes"]:
         _once([bay["number"] for bay in box["bays"]], errors.DUPLICATE_BAY)
         for bay in box["bays"]:
             _check_bay(fields["rules"], bay)
+
+
+def check_authority(keys: "list[bytes]", threshold: int) -> None:
+    """Whether authority keys can be trusted as they are given, in a roster or at provisioning.
+
+    Raises Refused: duplicate_authority_key, weak_roster_key, threshold_range.
+    """
+    _once(keys, errors.DUPLICATE_AUTHORITY_KEY)
+    for key in keys:
+        if not strict_key(key):
+            raise Refused(errors.WEAK_ROSTER_KEY)
+    if threshold > len(keys):
+        raise Refused(errors.THRESHOLD_RANGE)
 
 
 def _once(items: "list[Any]", reason: int) -> None:
@@ -120,7 +132,7 @@ def _check_rules(fields: "dict[str, Any]") -> None:
 
 
 def _check_bay(rules: "list[dict[str, Any]]", bay: "dict[str, Any]") -> None:
-    """A bay's rules exist, and a matter falls under one of them only (break-glass apart), so that nobody picks the weaker."""
+    """A bay's rules exist, and a matter is under one of them only (break-glass apart), so that nobody picks the weaker."""
     mine = [rule for rule in rules if has(bay["rules"], rule["number"])]
     known = 0
     for rule in mine:
@@ -133,12 +145,12 @@ def _check_bay(rules: "list[dict[str, Any]]", bay: "dict[str, Any]") -> None:
 def check_succession(
     version: int, authority: "list[bytes]", threshold: int, fields: "dict[str, Any]", signers: "list[bytes]"
 ) -> None:
-    """Whether a roster may follow the held one, of which version, authority keys and threshold are given (0 when none is held).
+    """Whether a roster may follow the held one, of which version (0 when none is held), authority and threshold are given.
 
     signers: kids whose signatures over the same payload were checked. Raises Refused: roster_step, roster_signatures.
     """
     if not 1 <= fields["version"] - version <= limits.ROSTER_STEP:
         raise Refused(errors.ROSTER_STEP)
-    kids = [cose.key_id(key) for key in authority]
-    if len([kid for kid in kids if kid in signers]) < threshold:
+    kids = {cose.key_id(key) for key in authority}
+    if len(kids.intersection(signers)) < threshold:
         raise Refused(errors.ROSTER_SIGNATURES)

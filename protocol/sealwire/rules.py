@@ -1,7 +1,8 @@
 """Whether a request, with these decisions, meets its rule, and whether it may open its bay now. Pure: box, host and verifier ask the same.
 
-The messages given here were read and their signatures checked by the caller; :meth:`~sealwire.roster.Roster.signer` says with which key. Every
-refusal is one :class:`~sealwire.errors.Refused` with its own reason, see SPEC.md sections 5 to 7.
+The messages given here were read and their signatures checked by the caller; :meth:`~sealwire.roster.Roster.signer`
+says with which key. Every refusal is one :class:`~sealwire.errors.Refused` with its own reason, see SPEC.md sections
+5 to 7.
 """
 
 from sealwire import errors, limits, messages
@@ -158,8 +159,9 @@ def in_groups(rule: "dict[str, Any]", person: "dict[str, Any]") -> bool:
 class Judgement:
     """What the decisions make of a request.
 
-    state: WAITING, APPROVED or DENIED; people: numbers of all who count, substitutes and substituted both; missing: [(role, how many)];
-    latest: when the last counted approval was given; until: last second of use (both 0 unless approved).
+    state: WAITING, APPROVED or DENIED; people: numbers of all who count, substitutes and substituted both; missing:
+    [(role, how many)]; latest: when the last counted approval was given; until: last second of use (both 0 unless
+    approved).
     """
 
     def __init__(self, case: Case) -> None:
@@ -182,8 +184,9 @@ def judge(
 ) -> Judgement:
     """Weigh the decisions on a request by the roster's rule at ``now``.
 
-    against: (verdict, person, for) of denials and withdrawals known from a box's log (:class:`~sealwire.chain.History`). Raises Refused
-    when any message given is not acceptable, or when a person approves twice (counted_twice).
+    against: (verdict, person, for) of denials and withdrawals known from a box's log
+    (:class:`~sealwire.chain.History`). Raises Refused when any message given is not acceptable, or when a person
+    approves twice (counted_twice).
     """
     case = check_request(roster, request, now)
     judgement = Judgement(case)
@@ -220,8 +223,8 @@ def _known(
 ) -> "list[tuple[int, int, int]]":
     """The denials and withdrawals of a box's log that are somebody's voice in this case.
 
-    The box logged them without knowing the request. A denial as substitute stands for the principal only with the `substitute` message
-    at hand; without it, it still silences whoever gave it.
+    The box logged them without knowing the request. A denial as substitute stands for the principal only with the
+    `substitute` message at hand; without it, it still silences whoever gave it.
     """
     known = []
     for verdict, number, principal in against:
@@ -318,8 +321,8 @@ def check_ready(roster: Roster, case: Case, ready: Message, nonce: bytes, now: i
 def may_open(judgement: Judgement, history: History, ready: bool, now: int) -> int:
     """How many impressions the bay may open for now; at least 1.
 
-    history: of the box's log after the request's anchor; ready: whether a `ready` was given and checked. Raises Refused: unanchored,
-    finished, denied, too_few_approvals, spent, use_expired, not_attended.
+    history: of the box's log after the request's anchor; ready: whether a `ready` was given and checked. Raises
+    Refused: unanchored, finished, denied, too_few_approvals, spent, use_expired, not_attended.
     """
     case = judgement.case
     request = case.request

@@ -1,7 +1,7 @@
-"""How a message's fields are defined, and the one way through a definition: map to fields and fields to map, checked both ways.
+"""How a message's fields are defined, and the one way through a definition: map to fields and back, checked both ways.
 
-On the wire a record is a map with keys 0..23 (or, where a roster repeats it, an array in the order of its fields); in memory it is a dict
-by field name.
+On the wire a record is a map with keys 0..23 (or, where a roster repeats it, an array in the order of its fields); in
+memory it is a dict by field name.
 """
 
 from sealwire import errors, limits
@@ -28,7 +28,7 @@ class Field:
         self.kind = kind
         self.low = low
         self.high = high
-        self.of = of  # the Field of a list's items, or the fields of a record
+        self.of = of  # the Field of a list's items, the fields of a record, or the bits that an integer must not have
         self.required = True
 
 
@@ -64,7 +64,7 @@ def row(fields: "tuple[Field, ...]") -> Field:
 
 def bits(number: int, name: str, highest: int) -> Field:
     """A set of numbers 1..highest as an integer: bit n (of value 2^n) stands for n."""
-    return Field(number, name, _UINT, 0, (2 << highest) - 2)
+    return Field(number, name, _UINT, 0, (2 << highest) - 2, 1)
 
 
 def optional(field: Field) -> Field:
@@ -84,7 +84,10 @@ def reference(number: int, name: str) -> Field:
 
 
 def from_map(schema: "tuple[Field, ...]", value: "Any") -> "dict[str, Any]":
-    """Fields by name from a decoded map. Raises DecodeError: not_a_map, missing_field, unknown_field, and see :func:`_take`."""
+    """Fields by name from a decoded map.
+
+    Raises DecodeError: not_a_map, missing_field, unknown_field, wrong_field_type, value_range, length_range.
+    """
     if not isinstance(value, dict):
         raise DecodeError(errors.NOT_A_MAP)
     fields = {}
@@ -159,7 +162,7 @@ def _check(field: Field, value: "Any") -> None:
     if field.kind in (_RECORD, _ROW):
         return
     if field.kind == _UINT:
-        if not field.low <= value <= field.high:
+        if not field.low <= value <= field.high or (field.of and value & field.of):
             raise DecodeError(errors.VALUE_RANGE, field.name)
         return
     size = len(value.encode()) if field.kind == _TEXT else len(value)

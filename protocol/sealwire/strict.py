@@ -1,15 +1,17 @@
 """Which Ed25519 keys and signatures may reach a verify function at all.
 
-Libraries disagree at the edges of RFC 8032: some take low-order keys, some non-canonical encodings. Host, box and app call
-:func:`strict` first, so that all of them refuse the same inputs; what is left to the library is the equation, without the cofactor.
+Libraries disagree at the edges of RFC 8032: some take low-order keys, some non-canonical encodings. Host, box and app
+call :func:`strict` first, so that all of them refuse the same inputs; what is left to the library is the equation,
+without the cofactor.
 """
 
 P = (1 << 255) - 19
 L = (1 << 252) + 27742317777372353535851937790883648493
 _Y = (1 << 255) - 1
 
-# The y coordinates of the eight points whose order divides the cofactor (RFC 7748 section 7 on small-order points): 0 (order 4),
-# 1 (the identity), p-1 (order 2), and the two of order 8. The sign bit is ignored, so each stands for both signs of x.
+# The y coordinates of the eight points whose order divides the cofactor (RFC 7748 section 7 on small-order points):
+# 0 (order 4), 1 (the identity), p-1 (order 2), and the two of order 8. The sign bit is ignored, so each stands for both
+# signs of x.
 _LOW_ORDER = (
     0,
     1,

@@ -1,7 +1,7 @@
-"""The topic tree. Topics carry the site, the box and the sender, so that a broker's ACL can be generated from the roster.
+"""The topic tree. Topics carry site, box and sender, so that a broker's ACL can be generated from the roster.
 
-Every name in a topic is lower-case hex: a site is 16 bytes, a kid 16, a reference 32. See ``protocol/SPEC.md`` for who publishes,
-who subscribes and what is retained.
+Every name in a topic is lower-case hex: a site is 16 bytes, a kid 16, a reference 32. See ``protocol/SPEC.md`` for who
+publishes, who subscribes and what is retained.
 """
 
 from binascii import hexlify, unhexlify
@@ -70,8 +70,8 @@ def boxes_filters(site: bytes) -> "tuple[str, str]":
 def parse(topic: str) -> "tuple[str, bytes, bytes | None, bytes | None] | None":
     """(kind, site, box, other) of a topic, or None when it is none of ours.
 
-    kind is "box_in" (other: sender), "box_out", "box_status", "host_in" (other: sender), "inbox" (other: person) or "inbox_waiting"
-    (box: None, other: person + reference).
+    kind is "box_in" (other: sender), "box_out", "box_status", "host_in" (other: sender), "inbox" (other: person) or
+    "inbox_waiting" (box: None, other: person + reference).
     """
     if not topic.startswith(PREFIX):
         return None
