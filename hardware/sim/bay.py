@@ -9,6 +9,9 @@ from .timeline import Timeline
 PRESS_MS = 80
 """How long a hand presses, unless told otherwise."""
 
+LIFT_MS = 60
+"""How long a hand takes to lift the seal before it can press again."""
+
 BOUNCE_MS = 4.0
 """For how long the contact chatters after closing and after opening."""
 
@@ -97,7 +100,7 @@ class Bay:
             self._pressing = False
             done()
 
-        self._timeline.call_later((hold_ms + BOUNCE_MS) / 1000 + 0.001, released)
+        self._timeline.call_later((hold_ms + LIFT_MS) / 1000, released)
         return True
 
     def stick(self, on: bool) -> None:

@@ -145,7 +145,6 @@ class SimBoard(Board):
         self._rings = tuple([] for _ in range(self.bays))
         self._ticks_offset = 0
         self._changed = asyncio.Event()
-        self._listening = None
         self._partial = b""
         self._events = _connect(path, b"E")
         self._poll = select.poll()
@@ -155,6 +154,7 @@ class SimBoard(Board):
             self._pump()
         # Sleeping tasks follow the box's time too, so that hours skipped in the virtual box pass for them as well.
         core.ticks = self._asyncio_ticks
+        asyncio.create_task(self._listen())
 
     # Shutters
 
@@ -203,8 +203,6 @@ class SimBoard(Board):
         return self._flag(_MAINS)
 
     async def changed(self) -> None:
-        if self._listening is None:
-            self._listening = asyncio.create_task(self._listen())
         self._pump()
         await self._changed.wait()
         # Cleared before the caller looks: what changes while it looks is there for the next call.
