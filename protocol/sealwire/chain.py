@@ -70,6 +70,9 @@ MAINS_LOST = 2
 MAINS_BACK = 3
 
 
+_HEAD = (seconds(1, "time"),)  # of every kind
+
+
 def _in_bay() -> Field:
     return uint(2, "bay", 1, limits.BAYS)
 
@@ -270,7 +273,7 @@ def build_entry(kind: int, time: int, fields: "dict[str, Any]") -> bytes:
     """The bytes of an entry. Raises DecodeError when a field breaks the definition or the entry is over its cap."""
     value = to_map(_KINDS[kind][1](), fields)
     value[0] = kind
-    value[1] = time
+    value.update(to_map(_HEAD, {"time": time}))
     raw = cbor.encode(value)
     if len(raw) > limits.ENTRY:
         raise DecodeError(errors.TOO_LARGE)
@@ -283,12 +286,10 @@ def read_entry(raw: bytes) -> Entry:
     if not isinstance(value, dict):
         raise DecodeError(errors.NOT_A_MAP)
     kind = value.pop(0, None)
-    time = value.pop(1, None)
     if not isinstance(kind, int) or kind not in _KINDS:
         raise DecodeError(errors.UNKNOWN_ENTRY)
-    if not isinstance(time, int):
-        raise DecodeError(errors.MISSING_FIELD, "time")
-    return Entry(kind, time, from_map(_KINDS[kind][1](), value))
+    fields = from_map(_HEAD + _KINDS[kind][1](), value)
+    return Entry(kind, fields.pop("time"), fields)
 
 
 class History:
@@ -306,6 +307,7 @@ class History:
         self.against = []  # type: list[tuple[int, int, int | None]]
         self.finished = []  # type: list[int]
         self.clock_changed = False
+        self._may_come_back = 0  # of what the last intent spent
 
     def apply(self, entry: Entry) -> None:
         """Take one more entry into account."""
@@ -317,8 +319,12 @@ class History:
         if kind == INTENT:
             self.opened += 1
             self.spent += entry["spends"]
+            self._may_come_back = entry["spends"]
         elif kind == CLOSED:
-            self.spent -= entry["given_back"]
+            self.spent -= min(entry["given_back"], self._may_come_back)
+            self._may_come_back = 0
+        elif kind == INTERRUPTED:
+            self._may_come_back = 0
         elif kind == DECISION:
             self.against.append((entry["verdict"], entry["person"], entry.get("for")))
         elif kind == FINISH:

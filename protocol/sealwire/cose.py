@@ -89,7 +89,10 @@ def to_be_signed(number: int, name: str, site: bytes, kid: bytes, payload: bytes
 
 
 def reference(signed: bytes) -> bytes:
-    """How other messages name this one: the SHA-256 of its Sig_structure, so that a mangled signature makes no second one."""
+    """How other messages name this one: the SHA-256 of its Sig_structure.
+
+    A mangled signature so makes no second identity.
+    """
     return hashlib.sha256(signed).digest()
 
 

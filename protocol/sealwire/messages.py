@@ -436,7 +436,7 @@ def is_item(raw: bytes) -> bool:
 
 
 def read_item(raw: bytes) -> "tuple[int, dict[str, Any]]":
-    """Read an unsigned item: (its number, fields). Raises DecodeError: unknown_type, and see SPEC.md sections 2 and 4."""
+    """Read an unsigned item: (number, fields). Raises DecodeError: unknown_type, and see SPEC.md sections 2 and 4."""
     value = cbor.decode(raw)
     if not isinstance(value, dict):
         raise DecodeError(errors.NOT_A_MAP)

@@ -132,7 +132,7 @@ def _check_rules(fields: "dict[str, Any]") -> None:
 
 
 def _check_bay(rules: "list[dict[str, Any]]", bay: "dict[str, Any]") -> None:
-    """A bay's rules exist, and a matter is under one of them only (break-glass apart), so that nobody picks the weaker."""
+    """A bay's rules exist, and a matter is under one of them only (break-glass apart): nobody picks the weaker."""
     mine = [rule for rule in rules if has(bay["rules"], rule["number"])]
     known = 0
     for rule in mine:
@@ -145,9 +145,10 @@ def _check_bay(rules: "list[dict[str, Any]]", bay: "dict[str, Any]") -> None:
 def check_succession(
     version: int, authority: "list[bytes]", threshold: int, fields: "dict[str, Any]", signers: "list[bytes]"
 ) -> None:
-    """Whether a roster may follow the held one, of which version (0 when none is held), authority and threshold are given.
+    """Whether a roster may follow the held one, of which version (0 without one), authority and threshold are given.
 
-    signers: kids whose signatures over the same payload were checked. Raises Refused: roster_step, roster_signatures.
+    signers: kids whose signatures over the same payload were checked; a key counts once, however often it is listed.
+    Raises Refused: roster_step, roster_signatures.
     """
     if not 1 <= fields["version"] - version <= limits.ROSTER_STEP:
         raise Refused(errors.ROSTER_STEP)

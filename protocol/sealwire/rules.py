@@ -1,8 +1,8 @@
-"""Whether a request, with these decisions, meets its rule, and whether it may open its bay now. Pure: box, host and verifier ask the same.
+"""Whether a request, with these decisions, meets its rule, and whether it may open its bay now.
 
-The messages given here were read and their signatures checked by the caller; :meth:`~sealwire.roster.Roster.signer`
-says with which key. Every refusal is one :class:`~sealwire.errors.Refused` with its own reason, see SPEC.md sections
-5 to 7.
+Pure: box, host and verifier ask the same. The messages given here were read and their signatures checked by the
+caller; :meth:`~sealwire.roster.Roster.signer` says with which key. Every refusal is one
+:class:`~sealwire.errors.Refused` with its own reason, see SPEC.md sections 5 to 7.
 """
 
 from sealwire import errors, limits, messages
@@ -33,7 +33,10 @@ def not_newer(version: int, roster: Roster) -> None:
 
 
 def valid_signer(roster: Roster, kid: bytes, now: int) -> "dict[str, Any]":
-    """The person behind a key, listed and valid now. Raises Refused: unknown_signer, unsupported_key_kind, signer_not_valid."""
+    """The person behind a key, listed and valid now.
+
+    Raises Refused: unknown_signer, unsupported_key_kind, signer_not_valid.
+    """
     person = roster.signer(kid)[0]
     valid_person(person, now)
     return person
@@ -153,7 +156,7 @@ def _principal(
 
 def in_groups(rule: "dict[str, Any]", person: "dict[str, Any]") -> bool:
     """Whether a person's voice is asked for by a rule."""
-    return any([has(person["roles"], group["role"]) for group in rule["groups"]])
+    return any(has(person["roles"], group["role"]) for group in rule["groups"])
 
 
 class Judgement:
@@ -192,7 +195,7 @@ def judge(
     judgement = Judgement(case)
     approvals = []
     silenced = set()
-    denials = set()
+    denials = set()  # type: set[tuple[int, int]]
     for decision in decisions:
         person, principal = check_decision(roster, case, decision, substitutes, now)
         if decision["verdict"] == APPROVE:
@@ -201,17 +204,34 @@ def judge(
             silenced.add(person)
             silenced.add(principal)
             if decision["verdict"] == DENY:
-                denials.add(principal)
+                denials.add((person, principal))
     for verdict, person, principal in _known(roster, case, substitutes, against, now):
         silenced.add(person)
         silenced.add(principal)
         if verdict == DENY:
-            denials.add(principal)
-    judgement.denied_by = sorted(denials)
+            denials.add((person, principal))
+    judgement.denied_by = _once_each(denials)
     _count(roster, judgement, approvals, silenced)
-    if len(denials) >= case.rule["denials"]:
+    if len(judgement.denied_by) >= case.rule["denials"]:
         judgement.state = DENIED
+        judgement.latest = judgement.until = 0
     return judgement
+
+
+def _once_each(denials: "set[tuple[int, int]]") -> "list[int]":
+    """Whose denials count, given (person, principal): each person once, for themselves, as substitute or by one.
+
+    People's own denials come first, then those of substitutes, in the order of their numbers.
+    """
+    heard = set()  # type: set[int]
+    voices = []
+    for own in (True, False):
+        for person, principal in sorted(denials):
+            if (person == principal) == own and person not in heard and principal not in heard:
+                heard.add(person)
+                heard.add(principal)
+                voices.append(principal)
+    return sorted(voices)
 
 
 def _known(
