@@ -15,9 +15,9 @@ P = 2**255 - 19
 D = -121665 * pow(121666, -1, P) % P
 BASE_Y = 4 * pow(5, -1, P) % P
 
-HEADER = '''"""Multiples of Ed25519's base point B; written by firmware/make_base_table.py, as a test checks.
+HEADER = '''"""Multiples of Ed25519's base point B; written by firmware/make_base_table.py.
 
-64 entries of 96 bytes: entry 8*i + j is the point x, y = (2*j + 1) * 2^(32*i) * B as y+x, y-x and 2*d*x*y modulo p, each
+64 entries of 96 bytes: entry 8*i + j is the point x, y = (2*j + 1) * 2^(32*i) * B as y+x, y-x, 2*d*x*y modulo p, each
 32 bytes, little-endian.
 """
 

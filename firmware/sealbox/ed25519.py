@@ -25,7 +25,7 @@ D = 0x52036CEE2B6FFE738CC740797779E89800700A4D4141D8AB75EB4DCA135978A3
 ROOT_OF_MINUS_1 = 0x2B8324804FC1DF0B2B4D00993DFBD7A72F431806AD2FE478C4EE1B274A0EA0B0
 
 REMEMBERED_KEYS = const(4)
-"""Keys with a table of their own, 1.6 KiB each: those that commonly sign for one opening, host, keeper, two officers."""
+"""Keys with a table of their own, 1.6 KiB each: what commonly signs for one opening: host, keeper, two officers."""
 
 # The base point's table: for each i in 0..7 the multiples 1, 3, .. 15 of 2^(32*i)*B.
 _SPACING = const(32)

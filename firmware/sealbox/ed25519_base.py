@@ -1,6 +1,6 @@
-"""Multiples of Ed25519's base point B; written by firmware/make_base_table.py, as a test checks.
+"""Multiples of Ed25519's base point B; written by firmware/make_base_table.py.
 
-64 entries of 96 bytes: entry 8*i + j is the point x, y = (2*j + 1) * 2^(32*i) * B as y+x, y-x and 2*d*x*y modulo p, each
+64 entries of 96 bytes: entry 8*i + j is the point x, y = (2*j + 1) * 2^(32*i) * B as y+x, y-x, 2*d*x*y modulo p, each
 32 bytes, little-endian.
 """
 
