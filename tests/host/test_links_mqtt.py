@@ -224,14 +224,11 @@ def test_two_hosts_share_a_filter_and_each_message_goes_to_one(connect: Connect)
 
 def test_a_handler_may_publish(connect: Connect) -> None:
     answers = Collector()
-    host = connect("answering", start=False)
 
     def answer(message: Message) -> None:
         host.publish("s/out", b"answer to " + message.payload)
 
-    host.subscribe("s/in", answer)
-    host.start()
-    assert host.wait_connected(WAIT_S)
+    host = _listener(connect, "answering", "s/in", answer)
     sender = _listener(connect, "sender", "s/out", answers)
     sender.publish("s/in", b"question")
     assert answers.payloads(1) == [b"answer to question"]

@@ -1,0 +1,331 @@
+"""A small MQTT 3.1.1 client on asyncio, for one broker (OASIS standard, sections 3 and 4).
+
+Guarantees: what `publish` has taken is sent until the broker acknowledges it, over any number of connections, in order,
+marked DUP when it may have arrived (section 4.4); the session is kept, so what comes for us while we are away waits at
+the broker; a message is acknowledged after its handler returned; a handler's exception or a packet of any size ends
+nothing; a peer that fell silent is found within 1.25 keepalives. Memory is bounded: the window of unacknowledged
+messages, one received message, half a kilobyte of buffer.
+
+Leaves to others: proof of delivery (a PUBACK proves nothing about the receiver), keeping messages over a power cut (the
+outbox), and duplicates (QoS 1 may bring a message twice). Looking up the broker's name blocks: a watchdog must allow
+for it. DISCONNECT is never sent: whenever we go, the broker shall publish our last will.
+"""
+
+import asyncio
+import socket
+from errno import EINPROGRESS
+from gc import collect
+from os import urandom
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+from sealbox import mqtt_wire as wire
+from sealbox.mqtt_inflight import Inflight, Outgoing
+from sealbox.mqtt_wire import MqttError, PacketReader
+
+MAX_PAYLOAD = const(8192)
+CONNECT_TIMEOUT_MS = const(15000)
+# A connection that lasted this long was a good one: the next delay starts small again.
+STABLE_MS = const(10000)
+# PUBACKs that wait for a broker that sends and does not read: it has stalled.
+MAX_CONTROL = const(1024)
+# Below this a header and its payload are sent as one segment; above it, copying costs more than a second segment.
+_JOIN = const(1024)
+_TimedOut = asyncio.TimeoutError  # MicroPython has no builtin of that name
+_TCP_NODELAY = const(1)
+_IPPROTO_TCP = const(6)
+
+
+class MqttClient:
+    """One client. `run` keeps it connected; `publish` may be awaited by any number of tasks.
+
+    on_message(topic: str, payload: bytes, retained: bool) and on_connect() are plain functions that return soon: the
+    client reads nothing meanwhile. Retained messages are dropped unless ``retained`` is true: a command that a broker
+    kept is no command. ``will`` is (topic, payload), retained. ``user`` is (name, password). ``tls`` is an
+    ssl.SSLContext. Times are milliseconds; ``backoff_ms`` is (first, most).
+    """
+
+    def __init__(
+        self,
+        host,
+        port,
+        client_id,
+        on_message,
+        *,
+        filters=(),
+        will=None,
+        user=None,
+        tls=None,
+        retained=False,
+        keepalive_s=30,
+        clean=False,
+        on_connect=None,
+        log=print,
+        backoff_ms=(1000, 60000),
+        ack_timeout_ms=60000,
+    ):
+        self.connected = False
+        self._address = (host, port)
+        self._tls = tls
+        self._hello = wire.connect(client_id, keepalive_s, clean, will, user)
+        self._filters = filters
+        self._on_message = on_message
+        self._on_connect = on_connect
+        self._retained = retained
+        self._keepalive_ms = keepalive_s * 1000
+        self._ack_timeout_ms = ack_timeout_ms
+        self._backoff_ms = backoff_ms
+        self._log = log
+        self._inflight = Inflight()
+        self._reset()
+
+    def _reset(self) -> None:
+        """Forget what belongs to one connection."""
+        self.connected = False
+        self._inflight.rewind()
+        self._inflight.reserved_id = 0
+        self._control = bytearray()  # small packets that go out before messages
+        self._wake = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._failure = None
+        self._stream = None
+        self._said = self._progress = ticks_ms()
+
+    # --- publishing ---
+
+    async def publish(self, topic: str, payload: bytes, retain: bool = False) -> Outgoing:
+        """Take a message, connected or not; waits while the window is full. ``payload`` is kept, not copied.
+
+        Messages are sent in the order of these calls. Raises ValueError for a payload above 8 KiB.
+        """
+        if len(payload) > MAX_PAYLOAD:
+            raise ValueError("payload above 8 KiB")
+        message = await self._inflight.add(topic, payload, retain)
+        self._wake.set()
+        return message
+
+    async def flush(self) -> None:
+        """Return once everything taken so far is acknowledged."""
+        last = self._inflight.last()
+        if last is not None:
+            await last.wait()
+
+    # --- connecting ---
+
+    async def run(self) -> None:
+        """Connect, and connect again whenever the connection is lost, until cancelled."""
+        failures = 0
+        while True:
+            began = ticks_ms()
+            try:
+                await self._connection()
+            except (_TimedOut, OSError, MqttError, MemoryError) as error:
+                if self.connected and ticks_diff(ticks_ms(), began) >= STABLE_MS:
+                    failures = 0
+                delay = self._delay_ms(failures)
+                failures += 1
+                self._log("mqtt: {}: {}; again in {} ms".format(type(error).__name__, error, delay))
+            finally:
+                self._reset()
+            collect()
+            await asyncio.sleep_ms(delay)
+
+    def _delay_ms(self, failures: int) -> int:
+        """Doubled with each failure up to a cap, then between half and all of it: boxes must not come as a herd."""
+        first, most = self._backoff_ms
+        limit = min(most, first << min(failures, 16))
+        half = limit // 2
+        return limit - int.from_bytes(urandom(2), "big") * half // 65536
+
+    async def _connection(self) -> None:
+        """One connection, from its first byte to the exception that ends it."""
+        tasks = []
+        try:
+            reader = await asyncio.wait_for_ms(self._open(), CONNECT_TIMEOUT_MS)
+            for work in (self._receive(reader), self._send_until_lost(), self._watch(reader)):
+                tasks.append(asyncio.create_task(self._guard(work)))
+            await self._ended.wait()
+            raise self._failure
+        finally:
+            # Cancelling takes a task off the socket's poll at once, so that it can be closed.
+            for task in tasks:
+                task.cancel()
+            if self._stream is not None:
+                self._stream.close()
+
+    async def _guard(self, work) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - not lost: raised again in _connection, which ends all three together
+            self._failure = self._failure or error
+            self._ended.set()
+
+    async def _open(self) -> PacketReader:
+        await self._dial()
+        reader = PacketReader(self._stream)
+        try:
+            self._stream.write(self._hello)
+            await self._stream.drain()
+            first, size = await reader.header()
+        except ValueError as error:  # how a refused certificate shows
+            raise MqttError("TLS: " + str(error).strip()) from error
+        if first != wire.CONNACK or size != 2:
+            raise MqttError("no CONNACK")
+        code = await reader.number() & 255
+        if code:
+            raise MqttError("broker refused us, CONNACK code {}".format(code))
+        if self._filters:
+            self._inflight.reserved_id = self._inflight.free_id()
+            self._control.extend(wire.subscribe(self._inflight.reserved_id, self._filters))
+        else:
+            self._now_connected()
+        return reader
+
+    async def _dial(self) -> None:
+        host, port = self._address
+        family, kind, _, _, address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+        link = socket.socket(family, kind)
+        self._stream = asyncio.StreamReader(link)
+        link.setblocking(False)
+        # Without it a small packet waits 40 ms for the last one's TCP acknowledgement. A TLS socket has no setsockopt.
+        link.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+        try:
+            link.connect(address)
+        except OSError as error:
+            if error.errno != EINPROGRESS:
+                raise
+        await _writable(link)
+        if self._tls is not None:
+            link = self._tls.wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
+            self._stream = asyncio.StreamReader(link)
+
+    def _now_connected(self) -> None:
+        self.connected = True
+        self._log("mqtt: connected")
+        if self._on_connect is not None:
+            self._call(self._on_connect)
+
+    def _call(self, function, *args) -> None:
+        try:
+            function(*args)
+        except Exception as error:  # noqa: BLE001 - what a peer sent must not take the link away
+            self._log("mqtt: handler: {}: {}".format(type(error).__name__, error))
+
+    # --- the three tasks of a connection ---
+
+    async def _send_until_lost(self) -> None:
+        try:
+            await self._send()
+        except OSError:
+            # What the broker sent before the loss, PUBACKs above all, is still to be read: let the reader find the end.
+            return
+
+    async def _send(self) -> None:
+        stream = self._stream
+        while True:
+            if self._control:
+                data = self._control
+                self._control = bytearray()
+                stream.write(data)
+            else:
+                first = self._inflight.sent == 0
+                message = self._inflight.next()
+                if message is None:
+                    self._wake.clear()
+                    await self._wake.wait()
+                    continue
+                if first:
+                    self._progress = ticks_ms()
+                if len(message.payload) < _JOIN:
+                    stream.write(message.head + message.payload)
+                else:
+                    stream.write(message.head)
+                    stream.write(message.payload)
+            await stream.drain()
+            self._said = ticks_ms()
+
+    async def _watch(self, reader: PacketReader) -> None:
+        """Ping when either side was quiet for half a keepalive; give up when nothing was heard for a whole one."""
+        while True:
+            await asyncio.sleep_ms(self._keepalive_ms // 4)
+            now = ticks_ms()
+            if ticks_diff(now, reader.heard) >= self._keepalive_ms:
+                raise MqttError("the broker fell silent")
+            if self._inflight.sent and ticks_diff(now, self._progress) >= self._ack_timeout_ms:
+                raise MqttError("the broker acknowledges nothing")
+            quiet = ticks_add(now, -(self._keepalive_ms // 2))
+            if ticks_diff(quiet, reader.heard) >= 0 or ticks_diff(quiet, self._said) >= 0:
+                self._control.extend(wire.PINGREQ)
+                self._wake.set()
+
+    async def _receive(self, reader: PacketReader) -> None:
+        while True:
+            first, size = await reader.header()
+            kind = first & 0xF0
+            if kind == wire.PUBLISH:
+                await self._receive_publish(reader, first, size)
+            elif kind == wire.PUBACK and size == 2:
+                self._progress = reader.heard
+                if not self._inflight.acknowledge(await reader.number()):
+                    raise MqttError("PUBACK for a message not sent")
+            elif kind == wire.SUBACK and size == 2 + len(self._filters):
+                await self._receive_suback(reader)
+            elif kind == wire.PINGRESP and size == 0:
+                pass
+            else:
+                raise MqttError("unexpected packet {:#x} of {} bytes".format(first, size))
+
+    async def _receive_suback(self, reader: PacketReader) -> None:
+        await reader.number()
+        self._inflight.reserved_id = 0
+        if any(code > 2 for code in await reader.take(len(self._filters))):
+            raise MqttError("broker refused a subscription")
+        self._now_connected()
+
+    async def _receive_publish(self, reader: PacketReader, first: int, size: int) -> None:
+        qos = first >> 1 & 3
+        length = await reader.number()
+        size -= 2 + length + (2 if qos else 0)
+        if qos > 1 or size < 0:
+            raise MqttError("malformed PUBLISH")
+        topic = await reader.take(length) if length <= wire.MAX_TOPIC else None
+        if topic is None:
+            await reader.skip(length)
+        packet_id = await reader.number() if qos else 0
+        payload = None if topic is None or size > MAX_PAYLOAD else _allocate(size)
+        if payload is None:
+            await reader.skip(size)
+            self._log("mqtt: dropped a message of {} bytes".format(size))
+        else:
+            await reader.fill(payload)
+            if not first & 1 or self._retained:
+                self._call(self._deliver, topic, payload, bool(first & 1))
+        if qos:
+            if len(self._control) > MAX_CONTROL:
+                raise MqttError("the broker does not read")
+            self._control.extend(wire.puback(packet_id))
+            self._wake.set()
+
+    def _deliver(self, topic: bytes, payload: bytearray, retained: bool) -> None:
+        self._on_message(topic.decode(), bytes(payload), retained)
+
+
+def _allocate(size: int) -> "bytearray | None":
+    """Room for a payload, or None: a message that memory has no room for is lost, its sender sends it again."""
+    try:
+        return bytearray(size)
+    except MemoryError:
+        collect()
+    try:
+        return bytearray(size)
+    except MemoryError:
+        return None
+
+
+def _writable(link):
+    """Wait until a socket can be written, that is, is connected.
+
+    This is the wait inside asyncio.open_connection, which wraps for TLS before TCP_NODELAY can be set.
+    """
+    yield asyncio.core._io_queue.queue_write(link)
