@@ -133,9 +133,10 @@ class Box:
     def _vm_exited(self, status: int) -> None:
         if self._start_next:
             self._start()
-        elif self.powered:
+            return
+        if self.powered:
             self._exit_status = status
-            self.changed()
+        self.changed()
 
     # Time
 

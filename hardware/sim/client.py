@@ -25,8 +25,18 @@ class VirtualBox:
     StillWaitingError, which says what the box looks like instead. Settings are those of `settings.Settings`.
     """
 
-    def __init__(self, home: Path | str, bays: int = 2, **settings: Any) -> None:
-        self.settings = Settings(home=Path(home).resolve(), bays=bays, **settings)
+    def __init__(
+        self,
+        home: Path | str,
+        bays: int = 2,
+        main: Path | str | None = None,
+        modules: Sequence[Path | str] | None = None,
+        **settings: Any,
+    ) -> None:
+        if modules is not None:
+            settings["modules"] = tuple(Path(folder).resolve() for folder in modules)
+        script = None if main is None else Path(main).resolve()
+        self.settings = Settings(home=Path(home).resolve(), bays=bays, main=script, **settings)
         self._process: subprocess.Popen[str] | None = None
         self._link: ControlLink | None = None
 
@@ -74,6 +84,13 @@ class VirtualBox:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The simulator's process; the VM's is `state["vm_pid"]`."""
+        if self._process is None:
+            raise BoxError("the virtual box is not started")
+        return self._process.pid
 
     @property
     def link(self) -> ControlLink:

@@ -55,11 +55,12 @@ class Agent:
 @contextmanager
 def agent_box(home: Path, **settings: Any) -> Iterator[tuple[VirtualBox, Agent]]:
     """A box with power and the agent running in it."""
-    with VirtualBox(home, main=AGENT, modules=vms.compiled_modules(), **settings) as box:
-        with Agent(box.console_path) as agent:
-            box.power_on()
-            box.wait_display("agent ready")
-            yield box, agent
+    with (
+        VirtualBox(home, main=AGENT, modules=vms.compiled_modules(), **settings) as box,
+        Agent(box.console_path) as agent,
+    ):
+        boot(box)
+        yield box, agent
 
 
 def boot(box: VirtualBox, timeout: float = 20) -> None:

@@ -154,7 +154,7 @@ class SimBoard(Board):
             self._pump()
         # Sleeping tasks follow the box's time too, so that hours skipped in the virtual box pass for them as well.
         core.ticks = self._asyncio_ticks
-        asyncio.create_task(self._listen())
+        self._listening = asyncio.create_task(self._listen())
 
     # Shutters
 

@@ -7,12 +7,11 @@ import asyncio
 import os
 
 import vfs
-
 from sealbox import board
 from sealbox.presses import Presses
 
 b = board.find()
-FILE = "/flash/file"
+tasks = []
 
 
 def stall():
@@ -28,7 +27,7 @@ async def stall_later():
         await asyncio.sleep_ms(1)
         stall()
 
-    asyncio.create_task(soon())
+    tasks.append(asyncio.create_task(soon()))
 
 
 async def soon(action):
@@ -38,7 +37,7 @@ async def soon(action):
         await asyncio.sleep_ms(1)
         action()
 
-    asyncio.create_task(later())
+    tasks.append(asyncio.create_task(later()))
 
 
 async def until(condition):
@@ -65,7 +64,8 @@ async def until_while_polled(condition):
 
 
 async def slept(seconds):
-    """Sleeps; returns the milliseconds that it took by the board's ticks."""
+    """Sleeps, and says so; returns the milliseconds that it took by the board's ticks."""
+    b.show(["sleeping"])
     start = b.ticks_ms()
     await asyncio.sleep(seconds)
     return board.ticks_diff(b.ticks_ms(), start)
@@ -79,7 +79,7 @@ class Counter:
         self.total = 0
         self.edges = 0
         self.presses = Presses(b.ticks_ms())
-        asyncio.create_task(self.run())
+        self.task = asyncio.create_task(self.run())
 
     async def run(self):
         while True:
@@ -90,7 +90,7 @@ class Counter:
             due = self.presses.due_ms(now)
             try:
                 await asyncio.wait_for_ms(b.changed(), 1_000_000 if due is None else due)
-            except asyncio.TimeoutError:
+            except asyncio.TimeoutError:  # noqa: UP041 - MicroPython has no other
                 pass
 
 
@@ -152,11 +152,11 @@ async def serve():
         while b"\n" in pending:
             line, pending = pending.split(b"\n", 1)
             try:
-                value = eval(line, globals())
+                value = eval(line, globals())  # noqa: S307 - what the test sends
                 if hasattr(value, "send") and hasattr(value, "throw"):
                     value = await value
                 answer = "= %r\n" % (value,)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - becomes the answer
                 answer = "! %r\n" % (error,)
             writer.write(answer.encode())
             await writer.drain()
