@@ -34,6 +34,7 @@ _KEY_WIDTH = const(3)
 _WHOLE = const(256)
 
 _remembered = []  # (public key, table), the last used first
+_passing = bytearray(8 * 96)  # the table of a key that is not remembered
 _own = []  # the last secret key used, its scalar, prefix and public key
 
 
@@ -50,7 +51,8 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
             return False
         spacing = _WHOLE
         width = _BASE_WIDTH
-        table = _table(point, spacing, width)
+        table = _passing
+        _write_table(table, point, spacing, width)
     k = _scalar(signature[:32], public_key, message)
     base_digits = engine.digits(signature[32:], _BASE_WIDTH)
     key_digits = engine.digits(k.to_bytes(32, "little"), width)
@@ -72,8 +74,13 @@ def remember(public_key: bytes) -> bool:
     point = _decompress(public_key)
     if point is None:
         return False
-    del _remembered[REMEMBERED_KEYS - 1 :]
-    _remembered.insert(0, (bytes(public_key), _table(point, _SPACING, _KEY_WIDTH)))
+    # Room is made first and used again: nobody's key may lead to a half-written table, and the heap doesn't break up.
+    if len(_remembered) == REMEMBERED_KEYS:
+        table = _remembered.pop()[1]
+    else:
+        table = bytearray(16 * 96)
+    _write_table(table, point, _SPACING, _KEY_WIDTH)
+    _remembered.insert(0, (bytes(public_key), table))
     return True
 
 
@@ -229,8 +236,8 @@ def _add_digit(point: "object", table: bytes, first: int, digit: int) -> None:
         engine.add(point, table, first + ((256 - digit) >> 1), True)
 
 
-def _table(point: tuple, spacing: int, width: int) -> bytes:
-    """The odd multiples of -A, times 2^(spacing*i) for each i, that `width` asks for; A is given by x and y."""
+def _write_table(table: bytearray, point: tuple, spacing: int, width: int) -> None:
+    """Fills a table with the odd multiples of -A for digits of `width`, times 2^(spacing*i) for each i; A is x, y."""
     x, y = point
     step = engine.load(P - x, y)
     found = []
@@ -245,16 +252,15 @@ def _table(point: tuple, spacing: int, width: int) -> bytes:
         for _ in range((1 << (width - 2)) - 1):
             engine.add_point(multiple, twice)
             found.append(engine.coordinates(multiple))
-    return _affine(found)
+    _write_affine(table, found)
 
 
-def _affine(points: list) -> bytes:
-    """A table's bytes from projective points, with one inverse for all (Montgomery's trick)."""
+def _write_affine(table: bytearray, points: list) -> None:
+    """Fills a table with projective points, made affine with one inverse for all (Montgomery's trick)."""
     products = [1]
     for _, _, z in points:
         products.append(products[-1] * z % P)
     inverse = _public_inverse(products.pop())
-    table = bytearray(96 * len(points))
     for at in range(len(points) - 1, -1, -1):
         x, y, z = points[at]
         own = inverse * products.pop() % P
@@ -265,4 +271,3 @@ def _affine(points: list) -> bytes:
         table[start : start + 32] = ((y + x) % P).to_bytes(32, "little")
         table[start + 32 : start + 64] = ((y - x) % P).to_bytes(32, "little")
         table[start + 64 : start + 96] = (2 * D * x % P * y % P).to_bytes(32, "little")
-    return bytes(table)

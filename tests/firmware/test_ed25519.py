@@ -1,4 +1,4 @@
-"""Ed25519 on the real VMs: RFC 8032's and Wycheproof's vectors, and agreement with `cryptography` behind sealwire.strict.
+"""Ed25519 on the real VMs: vectors of RFC 8032 and Wycheproof, and agreement with `cryptography` behind strict.
 
 SEALBOX_ED25519_CASES=10000 sets how many random and bent signatures are compared; the default keeps a run short.
 """

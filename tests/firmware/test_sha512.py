@@ -6,32 +6,29 @@ import re
 import cryptography_vectors
 import pytest
 
+from tests import vms
 from tests.firmware import crypto_vms
 from tests.firmware.crypto_vms import Ask, fast, line, slow, slow_32_bit
 
 
-def _records(name: str, keys: str) -> list[tuple[bytes, ...]]:
-    """The values of these keys, in the order in which a .rsp file repeats them."""
+def _records(name: str) -> list[tuple[bytes, bytes]]:
+    """Messages and digests of a .rsp file."""
     with cryptography_vectors.open_vector_file(f"hashes/SHA2/{name}", "r") as file:
         text = file.read()
-    found = re.findall(r"\n" + r"\s+".join(rf"{key} = (\w+)" for key in keys.split()), text)
-    records = []
-    for values in found:
-        length, message, digest = values
-        records.append((bytes.fromhex(message)[: int(length) // 8], bytes.fromhex(digest)))
-    assert records
-    return records
+    found = re.findall(r"\nLen = (\w+)\s+Msg = (\w+)\s+MD = (\w+)", text)
+    assert found
+    return [(bytes.fromhex(message)[: int(length) // 8], bytes.fromhex(digest)) for length, message, digest in found]
 
 
 @pytest.mark.parametrize("ask", crypto_vms.ALL)
 def test_digests_of_short_messages_are_nists(ask: Ask) -> None:
-    records = _records("SHA512ShortMsg.rsp", "Len Msg MD")
+    records = _records("SHA512ShortMsg.rsp")
     assert ask([line("h", message) for message, _ in records]) == [digest.hex() for _, digest in records]
 
 
 @pytest.mark.parametrize(("ask", "step"), [(fast, 1), (slow, 16), (slow_32_bit, 32)])
 def test_digests_of_long_messages_are_nists(ask: Ask, step: int) -> None:
-    records = _records("SHA512LongMsg.rsp", "Len Msg MD")[::step]
+    records = _records("SHA512LongMsg.rsp")[::step]
     assert ask([line("h", message) for message, _ in records]) == [digest.hex() for _, digest in records]
 
 
@@ -51,7 +48,7 @@ def test_every_length_around_the_padding_gives_hashlibs_digest(ask: Ask) -> None
 
 def test_constants_are_fractions_of_roots_of_primes() -> None:
     namespace: dict[str, bytes] = {}
-    source = crypto_vms.vms.ROOT / "firmware" / "sealbox" / "sha512_constants.py"
+    source = vms.ROOT / "firmware" / "sealbox" / "sha512_constants.py"
     exec(source.read_text(), namespace)  # noqa: S102  (our own module, which only holds constants)
     primes = [n for n in range(2, 410) if all(n % divisor for divisor in range(2, n))]
     assert len(primes) == 80
