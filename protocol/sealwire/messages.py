@@ -415,6 +415,11 @@ def read(raw: bytes, site: bytes, expected: "tuple[int, ...] | None" = None) -> 
     return Message(sign1, name, from_map(definition(), cbor.decode(sign1.payload)), site, raw)
 
 
+def read_payload(number: int, data: bytes) -> "dict[str, Any]":
+    """The fields of a payload of this type, without an envelope. Raises DecodeError."""
+    return from_map(fields_of(number), cbor.decode(data))
+
+
 def payload(number: int, fields: "dict[str, Any]") -> bytes:
     """The payload of a message with these fields. Raises DecodeError when they break the definition."""
     return cbor.encode(to_map(fields_of(number), fields))

@@ -47,11 +47,11 @@ class Roster:
 
     def host(self, kid: bytes) -> bytes:
         """The public key of a host. Raises Refused: unknown_signer."""
-        return _by_kid(self.fields["hosts"], kid)
+        return by_kid(self.fields["hosts"], kid)
 
     def authority(self, kid: bytes) -> bytes:
         """The public key of an authority. Raises Refused: unknown_signer."""
-        return _by_kid(self.fields["authority"], kid)
+        return by_kid(self.fields["authority"], kid)
 
     def box(self, kid: bytes) -> "dict[str, Any]":
         """A box of the site. Raises Refused: unknown_box."""
@@ -72,7 +72,8 @@ class Roster:
         return [rule for rule in self.fields["rules"] if has(bay["rules"], rule["number"])]
 
 
-def _by_kid(keys: "list[bytes]", kid: bytes) -> bytes:
+def by_kid(keys: "list[bytes]", kid: bytes) -> bytes:
+    """The key of a list that a kid names. Raises Refused: unknown_signer."""
     for key in keys:
         if cose.key_id(key) == kid:
             return key

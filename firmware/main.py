@@ -1,0 +1,154 @@
+"""Wiring: which part of the firmware knows which. What each does is said where it stands."""
+
+import asyncio
+import gc
+import os
+
+import vfs
+from sealbox import board as boards
+from sealbox import config, display, ed25519, identity
+from sealbox.box import Box
+from sealbox.clock import Clock
+from sealbox.console import Console
+from sealbox.gate import Gate
+from sealbox.intake import Intake
+from sealbox.journal import Journal
+from sealbox.link import MqttLink
+from sealbox.log import Log
+from sealbox.outbox import Outbox
+from sealbox.rosters import Rosters
+from sealbox.segment import LogCorrupt
+from sealwire import chain, messages
+from sealwire.errors import DecodeError
+
+DATA = "/data"
+LOG = DATA + "/log"
+ROSTER = DATA + "/roster"
+
+
+def mount(board: object) -> None:
+    """Mount the data volume; a blank flash is formatted, one that cannot be read is left as it is. Raises OSError."""
+    flash = board.flash()
+    try:
+        volume = vfs.VfsLfs2(flash)
+    except OSError:
+        if not blank(flash):
+            raise
+        vfs.VfsLfs2.mkfs(flash)
+        volume = vfs.VfsLfs2(flash)
+    vfs.mount(volume, DATA)
+    if "roster" not in os.listdir(DATA):
+        os.mkdir(ROSTER)
+
+
+def blank(flash: object) -> bool:
+    """Whether the first two blocks, which hold the file system's root, were never written."""
+    block = bytearray(flash.ioctl(5, 0))
+    for number in (0, 1):
+        flash.readblocks(number, block)
+        if block.count(b"\xff") != len(block):
+            return False
+    return True
+
+
+async def idle(board: object) -> None:
+    """Out of order: nothing opens, the display says why."""
+    while True:
+        board.feed()
+        await asyncio.sleep(2)
+
+
+async def set_up(board: object, me: object, console: Console) -> None:
+    """Wait until the box is told its site; the codes stay on the display while the button is held."""
+    board.show(display.unset(me))
+    task = asyncio.create_task(feed(board))
+    await console.told.wait()
+    board.show(display.told(me, console.fields))
+    while board.button():
+        await asyncio.sleep_ms(50)
+    task.cancel()
+
+
+async def feed(board: object) -> None:
+    """Feed the watchdog while nothing else does."""
+    while True:
+        board.feed()
+        await asyncio.sleep(2)
+
+
+def open_journal(board: object, me: object, fields: dict) -> Journal:
+    """The log of this site; its first entry is written when it is empty. Raises LogCorrupt, OSError."""
+    journal = Journal(Log(LOG, chain.genesis(fields["site"])), Clock(board))
+    journal.start()
+    if journal.log.seq == 0:
+        origin = {"box": me.public_key, "site": fields["site"]}
+        origin["authority"], origin["threshold"] = fields["authority"], fields["threshold"]
+        journal.write(chain.ORIGIN, origin)
+    return journal
+
+
+def write_boot(board: object, journal: Journal) -> None:
+    """The boot entry: it counts boots, and challenges of other boots are worth nothing."""
+    fields = {"boot": journal.boot + 1, "cause": board.reset_cause(), "firmware": config.FIRMWARE}
+    fields["clock_set"] = int(journal.clock.is_set())
+    journal.write(chain.BOOT, fields, True, True)
+
+
+async def serve(board: object, me: object, fields: dict) -> None:
+    """The box in use."""
+    site = fields["site"]
+    journal = open_journal(board, me, fields)
+    outbox = None
+
+    def changed(checkpoint: bool) -> None:
+        if outbox is not None:
+            outbox.wake(checkpoint)
+            board.show(display.lines(box, link.connected, board.ticks_ms()))
+
+    box = Box(board, journal, changed)
+    write_boot(board, journal)
+    box.interrupt()
+    rosters = Rosters(ROSTER, me.kid, journal, fields["authority"], fields["threshold"])
+    gate = box.gate = Gate(site, me.kid, journal, board, me.secret(b"nonce"))
+    gate.roster = rosters.load()
+    outbox = Outbox(site, me, journal, board, gate, config.FIRMWARE)
+    intake = Intake(site, me, box, rosters, outbox, ed25519.verify)
+    user = (fields["user"], fields.get("password") or "") if "user" in fields else None
+    link = MqttLink(fields["broker"], fields["port"], site, me.kid, intake.receive, outbox.connected, user=user)
+    asyncio.create_task(link.run())
+    asyncio.create_task(outbox.run(link))
+    asyncio.create_task(intake.run())
+    asyncio.create_task(show(board, box, link))
+    print("box", messages.short_code(me.kid), "serves; boot", journal.boot, "log", journal.log.seq)
+    await box.watch()
+
+
+async def show(board: object, box: Box, link: object) -> None:
+    """Keep the display true between changes."""
+    while True:
+        board.show(display.lines(box, link.connected, board.ticks_ms()))
+        gc.collect()
+        await asyncio.sleep(1)
+
+
+async def main() -> None:
+    """Boot: shutters first, then flash, key, configuration, work."""
+    board = boards.find()
+    for bay in range(1, board.bays + 1):
+        board.close(bay)
+    try:
+        mount(board)
+        me = identity.load(DATA, board, "log" in os.listdir(DATA))
+        fields = config.load(DATA)
+        console = Console(board, me, DATA, fields)
+        asyncio.create_task(console.run())
+        if fields is None:
+            await set_up(board, me, console)
+        await serve(board, me, console.fields)
+    except (OSError, LogCorrupt, DecodeError, identity.KeyLost) as error:
+        print("out of order:", repr(error))
+        board.show(display.broken(repr(error)))
+        await idle(board)
+
+
+asyncio.run(main())

@@ -1,0 +1,73 @@
+"""The USB line while a box is being set up: who are you, and what it is told once, with the button held.
+
+Frames are `sealwire.frames`; what is no frame is skipped. Everything else that is sent here is ignored.
+"""
+
+import asyncio
+
+from sealwire import errors, frames, messages
+from sealwire.errors import DecodeError
+from sealwire.messages import HELLO, PROVISION
+
+from sealbox import config
+
+_READ = 256
+
+
+class Console:
+    """Answers on the console. ``told`` is set once the box was told its site; ``fields`` then holds what."""
+
+    def __init__(self, board: object, identity: object, folder: str, fields: "dict | None") -> None:
+        self._board = board
+        self._identity = identity
+        self._folder = folder
+        self.fields = fields
+        self.told = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read frames, for ever."""
+        reader, writer = self._board.console()
+        lines = frames.Reader()
+        while True:
+            data = await reader.read(_READ)
+            if not data:
+                await asyncio.sleep_ms(500)  # nobody at the other end
+                continue
+            for body in lines.feed(data):
+                answer = self._answer(body)
+                if answer:
+                    writer.write(frames.encode(answer))
+                    await writer.drain()
+
+    def _answer(self, body: bytes) -> "bytes | None":
+        try:
+            number, fields = messages.read_item(body)
+        except DecodeError as error:
+            return self._hello(error.reason)
+        if number == HELLO:
+            return self._hello(0)
+        return self._provision(body, fields) if number == PROVISION else None
+
+    def _provision(self, body: bytes, fields: dict) -> bytes:
+        if self.fields is not None:
+            return self._hello(0 if self._same(fields) else errors.ALREADY_PROVISIONED)
+        if not self._board.button():
+            return self._hello(errors.BUTTON_NOT_HELD)
+        if fields["threshold"] > len(fields["authority"]):
+            return self._hello(errors.THRESHOLD_RANGE)
+        config.store(self._folder, body)
+        self.fields = fields
+        self.told.set()
+        return self._hello(0)
+
+    def _same(self, fields: dict) -> bool:
+        """Told again what it was told: a cable may have been pulled before the answer."""
+        return all(fields[name] == self.fields[name] for name in ("site", "authority", "threshold"))
+
+    def _hello(self, refused: int) -> bytes:
+        fields = {"public": self._identity.public_key, "firmware": config.FIRMWARE}
+        if self.fields is not None:
+            fields["site"] = self.fields["site"]
+        if refused:
+            fields["refused"] = refused
+        return messages.build_item(HELLO, fields)

@@ -1,0 +1,239 @@
+"""What arrives at the box: reads each message, has it checked, gives it its effect, or refuses it by name.
+
+Guarantees: one message at a time; while signatures are checked the bays are looked after; a refusal costs at most a few
+log entries an hour, and none delays a shutter. Leaves to others: whether a grant is good (`gate`), the bays (`box`),
+sending (`outbox`).
+"""
+
+import asyncio
+
+from micropython import const
+from sealwire import chain, errors, limits, messages
+from sealwire.errors import DecodeError, Refused, SealwireError
+from sealwire.messages import (
+    ACK,
+    APPROVE,
+    ASK,
+    CLEARS_CLOCK,
+    CLEARS_TAMPER,
+    DECISION,
+    FINISH,
+    GRANT,
+    RESET,
+    ROSTER,
+    TIME,
+)
+
+from sealbox.gate import check_signatures
+from sealbox.rate import Rate
+
+_QUEUE_BYTES = const(12 * 1024)  # received and not yet handled; a grant and what may come with it
+_QUEUE_MESSAGES = const(16)
+_TYPES = (GRANT, DECISION, FINISH, ROSTER, TIME, RESET, ACK)
+
+
+class Intake:
+    """The box's ears. ``verify(public_key, data, signature)``; ``outbox`` sends challenges and learns of acks."""
+
+    def __init__(
+        self, site: bytes, identity: object, box: object, rosters: object, outbox: object, verify: object
+    ) -> None:
+        self._site = site
+        self._identity = identity
+        self._box = box
+        self._gate = box.gate
+        self._journal = box.journal
+        self._rosters = rosters
+        self._outbox = outbox
+        self._verify = verify
+        self._queue = []
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._refusals = Rate(limits.REFUSALS_PER_HOUR)
+        self._unlogged = 0
+        self._loose = {}  # kid: Rate; of the roster's people only
+        self.dropped = 0
+
+    def receive(self, sender: "bytes | None", raw: bytes) -> None:
+        """Take a message from the link. What does not fit the queue is dropped: senders repeat."""
+        if len(self._queue) >= _QUEUE_MESSAGES or self._queued + len(raw) > _QUEUE_BYTES:
+            self.dropped += 1
+            return
+        self._queue.append(raw)
+        self._queued += len(raw)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Handle what arrives, for ever."""
+        while True:
+            while not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+            raw = self._queue.pop(0)
+            self._queued -= len(raw)
+            await self.handle(raw)
+            await asyncio.sleep(0)
+
+    async def handle(self, raw: bytes) -> None:
+        """Give one message its effect, or log why not."""
+        message = None
+        try:
+            if messages.is_item(raw):
+                self._item(raw)
+                return
+            message = messages.read(raw, self._site, _TYPES)
+            if message.number == GRANT:
+                await self._grant(message)
+            else:
+                self._others(message)
+        except SealwireError as error:
+            self._refuse(error, message)
+        except OSError as error:
+            print("flash failed:", error)
+            self._refuse(Refused(errors.FLASH_FAILED), message)
+
+    def _others(self, message: "messages.Message") -> None:
+        number = message.number
+        if number == ACK:
+            self._ack(message)
+        elif number in (DECISION, FINISH):
+            self._loose_message(message)
+        elif number == ROSTER:
+            self._roster(message)
+        elif number == TIME:
+            self._time(message)
+        else:
+            self._reset(message)
+
+    def _item(self, raw: bytes) -> None:
+        number, fields = messages.read_item(raw)
+        if number != ASK:
+            raise DecodeError(errors.UNEXPECTED_TYPE)
+        if fields["bay"] > len(self._box.bays):
+            raise Refused(errors.UNKNOWN_BAY)
+        self._outbox.challenge(fields["bay"])
+
+    # A grant
+
+    async def _grant(self, message: "messages.Message") -> None:
+        candidate = self._gate.read(message)
+        bay = candidate.request["bay"]
+        self._box.check_ready(bay)
+        roster = self._gate.roster
+        for _ in check_signatures(candidate, roster, self._verify):
+            await asyncio.sleep(0)
+            self._box.poll()
+        # Nothing may come between here and the intent: no await, no call that waits.
+        if self._gate.roster is not roster:
+            raise Refused(errors.STALE_NONCE, "the roster changed meanwhile")
+        spends = self._gate.decide(candidate)
+        self._box.check_ready(bay)
+        self._gate.use(bay)
+        self._box.open(candidate, spends)
+        self._outbox.wake()
+
+    # Messages that come without the host
+
+    def _loose_message(self, message: "messages.Message") -> None:
+        roster = self._roster_held()
+        now = self._journal.clock.now()
+        person, public_key = roster.signer(message.kid)
+        if not person["from"] <= now <= person["until"]:
+            raise Refused(errors.SIGNER_NOT_VALID)
+        if message.number == DECISION and message["verdict"] == APPROVE:
+            raise Refused(errors.UNEXPECTED_TYPE, "approvals travel in grants")
+        if self._journal.knows(message.reference):
+            return
+        message.check(public_key, self._verify)
+        rate = self._loose.setdefault(message.kid, Rate(limits.LOOSE_PER_HOUR))
+        if not rate.take(self._box.board.ticks_ms()):
+            raise Refused(errors.TOO_FAST)
+        fields = {"request": message["request"], "person": person["number"], "message": message.reference}
+        if message.number == FINISH:
+            fields["reason"] = message["reason"]
+            self._journal.write(chain.FINISH, fields)
+        else:
+            fields["verdict"] = message["verdict"]
+            if message.get("for") is not None:
+                fields["for"] = message["for"]
+            self._journal.write(chain.DECISION, fields)
+        self._box.recheck(message["request"])
+        self._outbox.wake()
+
+    # Roster, clock, alarm
+
+    def _roster_held(self) -> object:
+        if self._gate.roster is None:
+            raise Refused(errors.NO_ROSTER)
+        return self._gate.roster
+
+    def _roster(self, message: "messages.Message") -> None:
+        if not self._box.closed():
+            raise Refused(errors.BAY_BUSY)
+        if message["version"] == self._journal.roster:
+            return  # sent again; the entry is the answer
+        if self._rosters.offer(message, self._verify):
+            self._gate.roster = self._rosters.roster
+            self._loose = {}
+            print("roster %d" % message["version"])
+            self._outbox.wake(True)
+
+    def _time(self, message: "messages.Message") -> None:
+        self._for_me(message)
+        if self._journal.clock.is_set():
+            raise Refused(errors.CLOCK_RUNNING)
+        if not self._gate.holds(message["nonce"]):
+            raise Refused(errors.STALE_NONCE)
+        message.check(self._roster_held().host(message.kid), self._verify)
+        # The entry first: a clock that runs without it would let requests through that were anchored before.
+        self._journal.write(chain.TIME, {"utc": message["utc"], "message": message.reference})
+        self._journal.clock.set(message["utc"])
+        self._outbox.wake(True)
+
+    def _reset(self, message: "messages.Message") -> None:
+        """The authority clears an alarm or sets a running clock."""
+        self._for_me(message)
+        journal = self._journal
+        seq, clears = message["anchor_seq"], message["clears"]
+        if journal.log.seq - seq > limits.ANCHOR_BACK or journal.log.head_at(seq) != message["anchor_head"]:
+            raise Refused(errors.UNANCHORED)
+        if clears & CLEARS_TAMPER and seq < journal.alarm:
+            raise Refused(errors.UNANCHORED, "made before the alarm")
+        if journal.knows(message.reference):
+            return
+        if not clears & CLEARS_CLOCK and not journal.alarm:
+            raise Refused(errors.NOTHING_TO_CLEAR)
+        message.check(self._rosters.authority_key(message.kid), self._verify)
+        if not self._box.closed():
+            raise Refused(errors.BAY_BUSY)
+        fields = {"clears": clears, "utc": message["utc"], "message": message.reference}
+        journal.write(chain.RESET, fields, True, True)
+        if clears & CLEARS_CLOCK:
+            journal.clock.set(message["utc"])
+        self._outbox.wake(True)
+
+    def _for_me(self, message: "messages.Message") -> None:
+        if message["box"] != self._identity.kid:
+            raise Refused(errors.WRONG_BOX)
+
+    def _ack(self, message: "messages.Message") -> None:
+        self._for_me(message)
+        message.check(self._roster_held().host(message.kid), self._verify)
+        self._outbox.acked(message)
+
+    # Refusals
+
+    def _refuse(self, error: SealwireError, message: "messages.Message | None") -> None:
+        if not self._refusals.take(self._box.board.ticks_ms()):
+            self._unlogged += 1
+            return
+        print("refused", error)
+        fields = {"reason": error.reason, "unlogged": self._unlogged}
+        if message is not None:
+            fields["type"], fields["kid"], fields["message"] = message.number, message.kid, message.reference
+        try:
+            self._journal.write(chain.REFUSED, fields)
+            self._unlogged = 0
+        except (OSError, SealwireError) as failure:
+            print("not logged:", failure)
+        self._outbox.wake()

@@ -1,0 +1,90 @@
+"""The life of one bay as a table: what each event does in each state.
+
+Pure: :func:`step` says the next state and what is to be done; `box` does it. A bay is LOCKED only when its closed end
+switch has proven it; whatever the table does not know ends the drive and leaves the bay JAMMED, which opens nothing.
+"""
+
+from micropython import const
+
+# States
+LOCKED = const(0)
+OPENING = const(1)
+OPEN = const(2)
+CLOSING = const(3)
+JAMMED = const(4)
+
+NAMES = ("locked", "opening", "open", "closing", "jammed")
+
+# Events
+GRANTED = const(0)  # an intent is on flash
+SHUTTER_OPEN = const(1)  # the open end switch alone is made
+SHUTTER_CLOSED = const(2)  # the closed end switch alone is made
+SHUTTER_LEFT = const(3)  # the closed end switch is not made any more
+TRAVEL_OVER = const(4)  # the shutter did not arrive in time; another try is left
+TRAVEL_FAILED = const(5)  # the same, and no try is left
+PAUSE_OVER = const(6)  # between two tries
+PRESSED = const(7)  # an impression, more are left
+LAST_PRESSED = const(8)  # the last impression of this opening, or one beyond it
+CLOSE = const(9)  # finish, button, tamper, energy, seal removed, denied
+DRIVE_ENDED = const(10)  # by the hardware's timer: the window is over
+EVENTS = const(11)
+
+# Actions, in the order in which they are done
+RELEASE = const(1)  # end the drive
+DRIVE = const(2)  # energise the shutter
+TRAVEL = const(3)  # give the shutter its time to arrive
+PAUSE = const(4)  # wait before the next try
+COUNT = const(5)  # an impression: log it
+NOTE_JAM = const(6)  # log that the shutter did not arrive
+SETTLE = const(7)  # proven closed: log the closing and give back what was not pressed
+ALARM = const(8)  # somebody must come
+NOTE_FORCED = const(9)  # log that the shutter moved undriven: the mechanical key, or force
+STILL = const(10)  # stop waiting for the shutter
+
+_HOLD = (JAMMED, (RELEASE,))
+
+_TABLE = {
+    (LOCKED, GRANTED): (OPENING, (DRIVE, TRAVEL)),
+    (LOCKED, SHUTTER_LEFT): (JAMMED, (RELEASE, NOTE_FORCED, ALARM)),
+    (LOCKED, SHUTTER_OPEN): (JAMMED, (RELEASE, NOTE_FORCED, ALARM)),
+    (OPENING, SHUTTER_OPEN): (OPEN, (STILL,)),
+    (OPENING, TRAVEL_OVER): (OPENING, (RELEASE, PAUSE)),
+    (OPENING, PAUSE_OVER): (OPENING, (DRIVE, TRAVEL)),
+    (OPENING, TRAVEL_FAILED): (CLOSING, (RELEASE, NOTE_JAM, TRAVEL)),
+    (OPENING, PRESSED): (OPENING, (COUNT,)),
+    (OPENING, LAST_PRESSED): (CLOSING, (RELEASE, COUNT, TRAVEL)),
+    (OPENING, CLOSE): (CLOSING, (RELEASE, TRAVEL)),
+    (OPENING, DRIVE_ENDED): (CLOSING, (RELEASE, TRAVEL)),
+    (OPEN, PRESSED): (OPEN, (COUNT,)),
+    (OPEN, LAST_PRESSED): (CLOSING, (RELEASE, COUNT, TRAVEL)),
+    (OPEN, CLOSE): (CLOSING, (RELEASE, TRAVEL)),
+    (OPEN, DRIVE_ENDED): (CLOSING, (RELEASE, TRAVEL)),
+    (OPEN, SHUTTER_CLOSED): (CLOSING, (RELEASE, TRAVEL)),
+    (CLOSING, PRESSED): (CLOSING, (COUNT,)),
+    (CLOSING, LAST_PRESSED): (CLOSING, (COUNT,)),
+    (CLOSING, SHUTTER_CLOSED): (LOCKED, (STILL, SETTLE)),
+    (CLOSING, TRAVEL_OVER): (JAMMED, (RELEASE, NOTE_JAM, ALARM)),
+    (CLOSING, TRAVEL_FAILED): (JAMMED, (RELEASE, NOTE_JAM, ALARM)),
+    (JAMMED, SHUTTER_CLOSED): (LOCKED, (RELEASE, SETTLE)),
+    (JAMMED, PRESSED): (JAMMED, (RELEASE, COUNT)),
+    (JAMMED, LAST_PRESSED): (JAMMED, (RELEASE, COUNT)),
+}
+
+# Events that mean nothing in a state, and change nothing.
+_IGNORED = {
+    LOCKED: (SHUTTER_CLOSED, PRESSED, LAST_PRESSED, CLOSE, DRIVE_ENDED, TRAVEL_OVER, TRAVEL_FAILED, PAUSE_OVER),
+    OPENING: (SHUTTER_LEFT, SHUTTER_CLOSED),
+    OPEN: (SHUTTER_OPEN, SHUTTER_LEFT, TRAVEL_OVER, TRAVEL_FAILED, PAUSE_OVER),
+    CLOSING: (SHUTTER_OPEN, SHUTTER_LEFT, CLOSE, DRIVE_ENDED, PAUSE_OVER),
+    JAMMED: (SHUTTER_OPEN, SHUTTER_LEFT),
+}
+
+
+def step(state: int, event: int) -> "tuple[int, tuple[int, ...]]":
+    """(next state, actions). What the table does not know ends the drive; an unknown state or event locks."""
+    found = _TABLE.get((state, event))
+    if found is not None:
+        return found
+    if event in _IGNORED.get(state, ()):
+        return state, ()
+    return _HOLD
