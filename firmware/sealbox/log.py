@@ -253,7 +253,7 @@ class Log:
     # Room
 
     def room(self) -> bool:
-        """Whether an ordinary entry may be written. Counts the volume's free blocks only now and then."""
+        """Whether an ordinary entry may be written. Counts the free blocks only now and then. OSError if that fails."""
         need = self.RESERVE + _BATCH
         if self._free < need:
             state = os.statvfs(self.folder)

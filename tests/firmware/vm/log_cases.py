@@ -178,6 +178,19 @@ def test_torn_record_is_cut_and_appending_goes_on():
             assert list(log.find(b"none", 1)) == []
 
 
+def test_bytes_after_a_complete_segment_are_cut_before_the_next_begins():
+    chip, log = filled(8)
+    log.close()
+    change(FOLDER + "/00000001", lambda data: data + b"\x01")
+    chip, log = rebooted(chip)
+    assert log.cut == 1
+    for number in range(9, 15):
+        log.append(body(number))
+    _, log = rebooted(chip)
+    assert_holds(log, 14)
+    assert list(log.find(b"none", 1)) == []
+
+
 def test_segment_begun_but_empty_is_begun_again():
     for start in (b"", b"SBL1", bytes(75)):
         for seq in (0, 8):
@@ -244,11 +257,31 @@ def test_predecessor_of_an_empty_segment_must_be_complete():
     raised(LogCorrupt, Small, FOLDER, GENESIS)
 
 
+def test_segment_of_another_history_is_noticed():
+    flash.fresh(64)
+    log = Small(FOLDER, GENESIS)
+    for number in range(1, 7):
+        log.append(b"other" + body(number, 20))
+    with open(FOLDER + "/00000001", "rb") as file:
+        other = file.read()
+    _, log = filled(6)
+    log.close()
+    change(FOLDER + "/00000001", lambda _: other)
+    log = Small(FOLDER, GENESIS)
+    raised(LogCorrupt, lambda: list(log.entries(1)))
+    raised(LogCorrupt, lambda: list(log.find(b"none", 1)))
+
+
 def test_log_of_another_site_is_refused_and_stays_as_it_is():
     _chip, log = filled(2)
     log.close()
     raised(LogCorrupt, Small, FOLDER, bytes(32))
     assert_holds(Small(FOLDER, GENESIS), 2)
+    _, log = filled(30)
+    log.prune(20)
+    log.close()
+    raised(LogCorrupt, Small, FOLDER, bytes(32))
+    assert_holds(Small(FOLDER, GENESIS), 30, 21)
 
 
 if __name__ == "__main__":

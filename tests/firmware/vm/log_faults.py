@@ -95,36 +95,51 @@ def test_blocks_that_report_failure_end_in_an_error_or_are_passed_over():
         assert_holds(log, seq + 1)
 
 
-def test_interrupted_write_leaves_nothing_half_done():
-    class Interrupted(Small):
-        def _open_for_append(self):
-            return Failing(super()._open_for_append())
+class Failing:
+    """A file whose write ends in the middle, for want of memory, with or without something on flash."""
 
-    class Failing:
-        def __init__(self, file):
-            self.file = file
+    def __init__(self, file, flushes):
+        self.file = file
+        self.flushes = flushes
+        self.closed = False
 
-        def write(self, data):
-            self.file.write(data[: len(data) // 2])
+    def write(self, data):
+        self.file.write(data[: len(data) // 2])
+        if self.flushes:
             self.file.flush()
-            raise MemoryError
+        raise MemoryError
 
-        def close(self):
-            self.file.close()
+    def close(self):
+        self.file.close()
+        self.closed = True
 
-    chip, log = filled(6)
-    log.close()
-    log = Interrupted(FOLDER, GENESIS)
-    raised(MemoryError, log.append, body(7))
-    assert_holds(log, 6)
-    raised(MemoryError, log.append, body(7))
-    assert_holds(log, 6)
-    Interrupted._open_for_append = Small._open_for_append
-    log.append(body(7))
-    assert_holds(log, 7)
-    _, log = rebooted(chip)
-    assert log.cut == 0
-    assert_holds(log, 7)
+
+class Interrupted(Small):
+    """A log that writes to such files."""
+
+    flushes = False
+
+    def _open_for_append(self):
+        self.opened = Failing(super()._open_for_append(), self.flushes)
+        return self.opened
+
+
+def test_interrupted_write_leaves_nothing_half_done():
+    for flushes in (False, True):
+        chip, log = filled(6)
+        log.close()
+        log = Interrupted(FOLDER, GENESIS)
+        log.flushes = flushes
+        for _ in range(2):
+            raised(MemoryError, log.append, body(7))
+            assert log.opened.closed, "the collector would close it later, and write"
+            assert_holds(log, 6)
+        log._open_for_append = super(Interrupted, log)._open_for_append
+        log.append(body(7))
+        assert_holds(log, 7)
+        _, log = rebooted(chip)
+        assert log.cut == 0
+        assert_holds(log, 7)
 
 
 # Full
