@@ -1,7 +1,6 @@
 """The firmware's end of the virtual box: answers `board/sim.py`, byte for byte as `wire.py` says."""
 
 import asyncio
-import os
 import struct
 from typing import cast
 
@@ -117,7 +116,7 @@ class BoardServer:
             case wire.CLOCK:
                 return box.clock() or 0, b""
             case wire.RANDOM:
-                return 0, os.urandom(record.length)
+                return 0, box.random(record.length)
             case wire.FEED:
                 box.feed()
             case _:

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ CAUSES = {"power_on": 1, "watchdog": 2, "brown_out": 3, "soft": 4}
 """As the Board contract numbers them."""
 
 HISTORY = 200
-"""Displayed texts and buzzer patterns that are remembered."""
+"""Displayed texts, buzzer patterns and draws of random bytes that are remembered."""
 
 State = dict[str, object]
 
@@ -48,6 +49,7 @@ class Box:
         self.cause = CAUSES["power_on"]
         self.shown: list[list[str]] = []
         self.buzzes: list[list[int]] = []
+        self.random_draws: list[bytes] = []
         self.on_event: Callable[[bytes], None] = lambda event: None
         self.on_state: Callable[[State], None] = lambda state: None
         self.on_dead: Callable[[], None] = lambda: None
@@ -175,6 +177,11 @@ class Box:
     def buzz(self, pattern: list[int]) -> None:
         self._times_buzzed += 1
         self.buzzes = [*self.buzzes[1 - HISTORY :], pattern]
+
+    def random(self, n: int) -> bytes:
+        drawn = os.urandom(n)
+        self.random_draws = [*self.random_draws[1 - HISTORY :], drawn]
+        return drawn
 
     def set_seal(self, bay: int, present: bool) -> None:
         self.bays[bay].seal = present

@@ -189,7 +189,7 @@ class VirtualBox:
 
     @property
     def state(self) -> State:
-        """All that can be seen, as the newest report has it (`Box.state` names the parts)."""
+        """All that can be seen now (`Box.state` names the parts)."""
         return self.link.state
 
     @property
@@ -207,6 +207,10 @@ class VirtualBox:
     def buzzes(self) -> list[list[int]]:
         """The buzzer patterns so far, the last 200."""
         return cast(list[list[int]], self.link.do("buzzes"))
+
+    def random_draws(self) -> list[bytes]:
+        """What the hardware's random generator gave the firmware, the last 200 draws: shows where its keys come from."""
+        return [bytes.fromhex(drawn) for drawn in self.link.do("random_draws")]
 
     def shutter(self, bay: int) -> str:
         """`closed`, `open`, or `moving` (anywhere between, also when it is stuck there)."""

@@ -110,6 +110,9 @@ class Control:
     def do_buzzes(self) -> list[list[int]]:
         return self._box.buzzes
 
+    def do_random_draws(self) -> list[str]:
+        return [drawn.hex() for drawn in self._box.random_draws]
+
     def do_state(self) -> State:
         return self._box.state()
 

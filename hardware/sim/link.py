@@ -3,12 +3,13 @@
 import itertools
 import json
 import os
+import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 State = dict[str, Any]
 
@@ -25,13 +26,6 @@ class StillWaitingError(BoxError):
     """What was waited for did not happen in time."""
 
 
-@dataclass
-class _Waiter:
-    predicate: Callable[[State], bool]
-    happened: threading.Event = field(default_factory=threading.Event)
-    state: State = field(default_factory=dict)
-
-
 class ControlLink:
     """A connection to a running virtual box: sends commands and follows its state. For any number of threads."""
 
@@ -40,7 +34,7 @@ class ControlLink:
         self._lock = threading.Condition()
         self._numbers = itertools.count(1)
         self._answers: dict[int, dict[str, Any]] = {}
-        self._waiters: list[_Waiter] = []
+        self._waiting: list[queue.SimpleQueue[State | None]] = []
         self._state: State | None = None
         self._gone = False
         self._reader = threading.Thread(target=self._follow, daemon=True)
@@ -53,12 +47,8 @@ class ControlLink:
 
     @property
     def state(self) -> State:
-        """The box as last reported; after a command, at least what the command changed."""
-        with self._lock:
-            self._lock.wait_for(lambda: self._state is not None or self._gone, ANSWER_TIMEOUT_S)
-            if self._state is None:
-                raise BoxError("the virtual box is gone: see sim.log in its home")
-            return self._state
+        """The box as it is now: reports may be under way, so it is asked."""
+        return cast(State, self.do("state"))
 
     def do(self, command: str, **arguments: Any) -> Any:
         """Sends a command and returns its result. Raises BoxError with the box's own words if it refuses."""
@@ -79,19 +69,22 @@ class ControlLink:
 
     def wait_for(self, predicate: Callable[[State], bool], timeout_s: float, what: str = "the expected state") -> State:
         """Returns the first state, from the present one on, for which the predicate holds. None is skipped."""
-        waiter = _Waiter(predicate)
+        states: queue.SimpleQueue[State | None] = queue.SimpleQueue()
+        self.do("state")  # its answer comes after every report of what was before
         with self._lock:
-            state = self.state
-            if predicate(state):
-                return state
-            self._waiters.append(waiter)
+            states.put(None if self._gone else self._state)
+            self._waiting.append(states)
+        deadline = time.monotonic() + timeout_s
         try:
-            if not waiter.happened.wait(timeout_s) or not waiter.state:
-                raise StillWaitingError(f"{what} did not come within {timeout_s} s; the box is now {self.state}")
-            return waiter.state
+            while (state := states.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
+                if predicate(state):
+                    return state
+        except queue.Empty:
+            raise StillWaitingError(f"{what} did not come within {timeout_s} s; the box is now {self.state}") from None
         finally:
             with self._lock:
-                self._waiters.remove(waiter)
+                self._waiting.remove(states)
+        raise BoxError(f"the virtual box has gone while waiting for {what}: see sim.log in its home")
 
     def _follow(self) -> None:
         lines = self._socket.makefile("rb")
@@ -102,18 +95,16 @@ class ControlLink:
             pass  # as good as the end of the stream: the box is gone
         with self._lock:
             self._gone = True
-            for waiter in self._waiters:
-                waiter.happened.set()
+            for states in self._waiting:
+                states.put(None)
             self._lock.notify_all()
 
     def _take(self, message: dict[str, Any]) -> None:
         with self._lock:
             if "state" in message:
                 self._state = message["state"]
-                for waiter in self._waiters:
-                    if not waiter.happened.is_set() and waiter.predicate(message["state"]):
-                        waiter.state = message["state"]
-                        waiter.happened.set()
+                for states in self._waiting:
+                    states.put(message["state"])
             else:
                 self._answers[message["id"]] = message
             self._lock.notify_all()

@@ -82,6 +82,16 @@ def test_crash_of_the_firmware_is_reported_with_its_traceback(tmp_path):
         assert box.state["vm"] == "off"
 
 
+def test_main_of_the_module_folders_runs_unless_told_otherwise(tmp_path):
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "main.py").write_text("from sealbox import board\nboard.find().show(['main here'])\n")
+    with VirtualBox(tmp_path / "home", modules=(modules, *vms.SOURCES)) as box:
+        box.power_on()
+        box.wait_for(lambda state: state["vm"] == "exited")
+        assert box.displays() == [["main here"]]
+
+
 def test_firmware_ends_when_the_box_loses_its_power(tmp_path):
     with agent_box(tmp_path) as (box, _):
         pid = box.state["vm_pid"]
