@@ -1,0 +1,1 @@
+"""The host's database: tables, transactions and queries. Nothing here decides anything."""

@@ -1,0 +1,125 @@
+"""Grants, what is to be sent, and what waits in inboxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from sealhost.store.models import Grant, Outbox, Waiting
+
+BATCH = 200  # rows sent in one turn
+
+
+def add_grant(tx: Connection, **values: Any) -> None:
+    """A new grant. IntegrityError when another one is alive for its nonce."""
+    tx.execute(insert(Grant).values(values))
+
+
+def grant(tx: Connection, site: bytes, reference: bytes) -> Row[Any] | None:
+    """A grant by its reference."""
+    return tx.execute(select(Grant.__table__).where(Grant.site == site, Grant.reference == reference)).first()
+
+
+def alive_grant(tx: Connection, site: bytes, request: bytes) -> Row[Any] | None:
+    """The grant of a request that the box may still take."""
+    here = (Grant.site == site, Grant.request == request, Grant.state == "alive")
+    return tx.execute(select(Grant.__table__).where(*here).order_by(Grant.id.desc())).first()
+
+
+def alive_for_nonce(tx: Connection, site: bytes, nonce: bytes) -> Row[Any] | None:
+    """The one grant that is alive for a challenge."""
+    here = (Grant.site == site, Grant.nonce == nonce, Grant.state == "alive")
+    return tx.execute(select(Grant.__table__).where(*here)).first()
+
+
+def grants(tx: Connection, site: bytes, request: bytes) -> list[Row[Any]]:
+    """All grants of a request, oldest first."""
+    here = (Grant.site == site, Grant.request == request)
+    return list(tx.execute(select(Grant.__table__).where(*here).order_by(Grant.id)))
+
+
+def set_grant(tx: Connection, site: bytes, reference: bytes, state: str, reason: int = 0) -> None:
+    """What became of a grant."""
+    here = (Grant.site == site, Grant.reference == reference)
+    tx.execute(update(Grant).where(*here).values(state=state, reason=reason))
+
+
+def put(
+    tx: Connection,
+    site: bytes,
+    topic: str,
+    payload: bytes,
+    now: int,
+    *,
+    retain: bool = False,
+    answer: bytes | None = None,
+    box: bytes | None = None,
+) -> None:
+    """Something to send from now on: until `answer` is answered, or (without) until the broker has it."""
+    values = {"site": site, "topic": topic, "payload": payload, "retain": retain, "due": now, "attempts": 0}
+    tx.execute(insert(Outbox).values(**values, answer=answer, box=box))
+
+
+def due(tx: Connection, now: int) -> list[Row[Any]]:
+    """What is to be sent now, oldest first."""
+    query = select(Outbox.__table__).where(Outbox.due <= now).order_by(Outbox.id).limit(BATCH)
+    return list(tx.execute(query))
+
+
+def next_due(tx: Connection) -> int | None:
+    """When the next row is due."""
+    return tx.execute(select(Outbox.due).order_by(Outbox.due).limit(1)).scalar()
+
+
+def postpone(tx: Connection, row: int, due_at: int, attempts: int) -> None:
+    """A row was sent: when again."""
+    tx.execute(update(Outbox).where(Outbox.id == row).values(due=due_at, attempts=attempts))
+
+
+def done(tx: Connection, row: int) -> None:
+    """A row needs no more sending."""
+    tx.execute(delete(Outbox).where(Outbox.id == row))
+
+
+def answered(tx: Connection, site: bytes, answer: bytes) -> None:
+    """The answer came: stop sending."""
+    tx.execute(delete(Outbox).where(Outbox.site == site, Outbox.answer == answer))
+
+
+def waits_for(tx: Connection, site: bytes, answer: bytes) -> bool:
+    """Whether something is still sent until this answer."""
+    return tx.execute(select(Outbox.id).where(Outbox.site == site, Outbox.answer == answer)).first() is not None
+
+
+def hold(tx: Connection, site: bytes, answer: bytes, due_at: int) -> None:
+    """The answer seems to be there, but is not proven: send again only much later."""
+    tx.execute(update(Outbox).where(Outbox.site == site, Outbox.answer == answer).values(due=due_at))
+
+
+def hurry(tx: Connection, now: int, site: bytes | None = None, box: bytes | None = None) -> None:
+    """Send now what waits for a box, or everything."""
+    change = update(Outbox).where(Outbox.due > now)
+    if box is not None:
+        change = change.where(Outbox.site == site, Outbox.box == box)
+    tx.execute(change.values(due=now, attempts=0))
+
+
+def waiting_kids(tx: Connection, site: bytes, reference: bytes) -> set[bytes]:
+    """The keys in whose inbox a request is retained."""
+    query = select(Waiting.kid).where(Waiting.site == site, Waiting.reference == reference)
+    return set(tx.execute(query).scalars())
+
+
+def waiting(tx: Connection, site: bytes) -> list[Row[Any]]:
+    """Everything retained in inboxes."""
+    return list(tx.execute(select(Waiting.__table__).where(Waiting.site == site)))
+
+
+def set_waiting(tx: Connection, site: bytes, reference: bytes, kid: bytes, waits: bool) -> None:
+    """Write down that a request is (no longer) retained in an inbox."""
+    if waits:
+        tx.execute(insert(Waiting).values(site=site, reference=reference, kid=kid))
+    else:
+        here = (Waiting.site == site, Waiting.reference == reference, Waiting.kid == kid)
+        tx.execute(delete(Waiting).where(*here))
