@@ -13,7 +13,7 @@ from micropython import const
 from sealwire.strict import L, P, strict
 
 from sealbox.ed25519_base import TABLE
-from sealbox.sha512 import sha512
+from sealbox.sha512 import sha512, sha512_of
 
 try:
     from sealbox import ed25519_limbs as engine
@@ -39,9 +39,11 @@ _own = []  # the last secret key used, its scalar, prefix and public key
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` is this key's for this message (RFC 8032 section 5.1.7)."""
+    """Whether `signature` is this key's for this message (RFC 8032 section 5.1.7); takes any bytes-like objects."""
     if not strict(public_key, signature):
         return False
+    public_key = bytes(public_key)
+    signature = bytes(signature)
     spacing = _SPACING
     width = _KEY_WIDTH
     table = _recall(public_key)
@@ -69,6 +71,7 @@ def remember(public_key: bytes) -> bool:
     """
     if not strict(public_key, bytes(64)):
         return False
+    public_key = bytes(public_key)
     if _recall(public_key) is not None:
         return True
     point = _decompress(public_key)
@@ -80,7 +83,7 @@ def remember(public_key: bytes) -> bool:
     else:
         table = bytearray(16 * 96)
     _write_table(table, point, _SPACING, _KEY_WIDTH)
-    _remembered.insert(0, (bytes(public_key), table))
+    _remembered.insert(0, (public_key, table))
     return True
 
 
@@ -103,17 +106,18 @@ def _expand(secret_key: bytes) -> tuple:
     if len(secret_key) != 32:
         raise ValueError("an Ed25519 secret key has 32 bytes")
     if not _own or _own[0] != secret_key:
+        secret_key = bytes(secret_key)
         digest = sha512(secret_key)
         scalar = int.from_bytes(digest[:32], "little")
         scalar &= (1 << 254) - 8
         scalar |= 1 << 254
-        _own[:] = (bytes(secret_key), scalar, digest[32:], _times_base(scalar))
+        _own[:] = (secret_key, scalar, digest[32:], _times_base(scalar))
     return _own[1], _own[2], _own[3]
 
 
 def _scalar(*parts: bytes) -> int:
     """SHA-512 of the parts, as a number modulo L."""
-    return int.from_bytes(sha512(b"".join(parts)), "little") % L
+    return int.from_bytes(sha512_of(parts), "little") % L
 
 
 def _recall(public_key: bytes) -> "bytes | None":

@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import cryptography_vectors
 import pytest
@@ -255,6 +256,24 @@ def test_own_signatures_of_scalars_at_the_edges_hold_elsewhere(ask: Ask) -> None
     private = [Ed25519PrivateKey.from_private_bytes(secret) for secret in secrets]
     expected = [key.sign(b"seal").hex() for key in private]
     assert ask([line("s", secret, b"seal") for secret in secrets]) == expected
+
+
+@pytest.mark.parametrize("run", [vms.run_unix, vms.run_wasm])
+def test_any_buffer_will_do(tmp_path: Path, run: Callable[..., vms.Outcome]) -> None:
+    script = tmp_path / "buffers.py"
+    script.write_text(
+        "from sealbox import ed25519\n"
+        "secret, message = bytes(range(32)), bytes(300)\n"
+        "signature = ed25519.sign(secret, message)\n"
+        "for kind in (bytes, bytearray, memoryview):\n"
+        "    key = ed25519.public_key(kind(secret))\n"
+        "    print(ed25519.sign(kind(secret), kind(message)) == signature)\n"
+        "    for _ in range(2):\n"
+        "        print(ed25519.verify(kind(key), kind(message), kind(signature)))\n"
+        "        print(ed25519.remember(kind(key)))\n"
+        "    del ed25519._remembered[:]\n"
+    )
+    assert run(script).checked().split() == ["True"] * 15
 
 
 @pytest.mark.parametrize("length", [0, 31, 33, 64])
