@@ -1,0 +1,311 @@
+"""`sealhost keeper …`: raise a request, stand at the box, finish, report, and see how requests stand."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sealwire import messages, topics
+from sealwire.errors import SealwireError
+from sealwire.messages import Message
+
+from sealhost.cli_shared import (
+    DEFAULT_HOME,
+    DEFAULT_TIMEOUT_S,
+    AsJson,
+    Desk,
+    Home,
+    Lang,
+    Timeout,
+    ask,
+    at_desk,
+    command,
+    now,
+    read_file,
+)
+from sealhost.cli_show import case_fields, fact_text, request_line, show_case
+from sealhost.client import cases, compose, follow
+from sealhost.client.api import decode_message, salted
+from sealhost.client.errors import ClientError, NoAnswerError
+from sealhost.client.post import FIRST_REPEAT_S, LONGEST_REPEAT_S, Session
+from sealhost.client.profile import Kept
+from sealhost.texts import say, word
+
+keeper_app = typer.Typer(no_args_is_help=True, help="Raise requests and stand at the box.")
+
+Reference = Annotated[str, typer.Argument(help="The request: its short code, or its reference or how that begins.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Follow what the box says.")]
+Until = Annotated[
+    str, typer.Option("--until", help="With --wait: until the bay is `open`, or until it is `closed` again.")
+]
+WaitSeconds = Annotated[float, typer.Option("--wait-seconds", help="With --wait: how long at most.")]
+
+
+@command(keeper_app, "request")
+def request(
+    matter: Annotated[int, typer.Option(help="Code of the matter.")],
+    impressions: Annotated[int, typer.Option(min=1, help="How many times the seal is pressed.")],
+    title: Annotated[str, typer.Option(help="What the document is.")],
+    resident: Annotated[str, typer.Option(help="Whom it is for.")] = "",
+    purpose: Annotated[str, typer.Option(help="What it is for.")] = "",
+    attach: Annotated[list[Path] | None, typer.Option(help="A file to go with it; several times for several.")] = None,
+    attend: Annotated[
+        int, typer.Option(min=0, help="Minutes you stay at the box: until then it opens by itself.")
+    ] = 30,
+    box: Annotated[str | None, typer.Option(help="The box: its short code, or its kid or how that begins.")] = None,
+    bay: Annotated[int | None, typer.Option(help="The bay's number.")] = None,
+    seal: Annotated[str | None, typer.Option(help="The seal's name, or a part of it.")] = None,
+    wait: Wait = False,
+    until: Until = "closed",
+    wait_seconds: WaitSeconds = 600.0,
+    yes: Yes = False,
+    home: Home = DEFAULT_HOME,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    as_json: AsJson = False,
+    lang: Lang = None,
+) -> None:
+    """Ask for impressions of a seal."""
+    attached = [(path.name, read_file(path)) for path in attach or ()]
+    with at_desk(home, as_json, timeout) as desk:
+        place = compose.find_place(desk.trust.roster, box, bay, seal)
+        digest, blobs = cases.make_details(title, resident, purpose, attached)
+        with Session(desk.profile) as session:
+            anchor = find_anchor(desk, session, place.box)
+            signed = compose.request(
+                desk.profile,
+                desk.trust.roster,
+                place,
+                matter=matter,
+                impressions=impressions,
+                details=bytes.fromhex(digest),
+                anchor=anchor,
+                attend_minutes=attend,
+                now=now(),
+            )
+            values = {"title": title, "resident": resident or "-", "purpose": purpose or "-"}
+            desk.tell(_will_sign(desk, signed, place, values, len(attached)))
+            code = messages.short_code(signed.reference)
+            desk.tell(say("code", code=code))
+            ask("?", yes)
+            kept = compose.keep(desk.profile, signed, made=now(), blobs=tuple(blobs))
+            desk.profile.queue(kept, blobs)
+            desk.deliver(session, kept)
+            desk.tell(say("accepted", what=word("kind", "request"), code=code))
+            facts = follow_request(desk, session, signed, anchor, until, wait_seconds) if wait else []
+        desk.result("", reference=signed.reference.hex(), code=code, result="accepted", facts=facts)
+
+
+def _will_sign(desk: Desk, signed: Message, place: compose.Place, values: dict[str, str], attachments: int) -> str:
+    return say(
+        "will_sign_request",
+        seal=compose.place_text(place),
+        impressions=signed["impressions"],
+        matter=signed["matter"],
+        attachments=attachments,
+        expires=desk.profile.local(signed["expires"]),
+        attended=desk.profile.local(signed["attended"]),
+        **values,
+    )
+
+
+def find_anchor(desk: Desk, session: Session, box: bytes) -> Message:
+    """The furthest checkpoint of a box that can be had: from the broker, from the host, or seen before."""
+    candidates: list[bytes | None] = list(session.status(box))
+    with contextlib.suppress(ClientError):  # without the host, the broker's or the last one seen will do
+        candidates += [decode_message(item.get("checkpoint")) for item in desk.api.boxes()]
+    anchor = desk.trust.newest_checkpoint(box, candidates)
+    if anchor is None:
+        raise ClientError("no_anchor")
+    return anchor
+
+
+@command(keeper_app, "ready")
+def ready(
+    reference: Reference,
+    wait: Wait = False,
+    until: Until = "closed",
+    wait_seconds: WaitSeconds = 600.0,
+    home: Home = DEFAULT_HOME,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    as_json: AsJson = False,
+    lang: Lang = None,
+) -> None:
+    """Say that you stand at the box: an approved request opens now, also for the second time."""
+    with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
+        about = _my_request(desk, session, reference)
+        start = find_anchor(desk, session, about["box"])
+        challenge = get_challenge(desk, session, about)
+        fields = {"request": about.reference, "nonce": challenge["nonce"]}
+        signed = compose.sign(desk.profile, messages.READY, fields)
+        kept = compose.keep(desk.profile, signed, made=now(), about=about.reference)
+        desk.profile.queue(kept)
+        desk.deliver(session, kept)
+        code = messages.short_code(about.reference)
+        desk.tell(say("accepted", what=word("kind", "ready"), code=code))
+        facts = follow_request(desk, session, about, start, until, wait_seconds) if wait else []
+        desk.result("", reference=about.reference.hex(), code=code, result="accepted", facts=facts)
+
+
+def get_challenge(desk: Desk, session: Session, about: Message) -> Message:
+    """The box's live challenge for a request's bay, asked for again and again until it comes.
+
+    NoAnswerError: no_challenge.
+    """
+    topic = topics.box_out(desk.profile.site, about["box"])
+    question = messages.build_item(messages.ASK, {"bay": about["bay"]})
+    end = time.monotonic() + desk.timeout_s
+    repeat_s = FIRST_REPEAT_S
+    while time.monotonic() < end:
+        session.publish(compose.to_box(desk.profile, about["box"]), question)
+        again = min(end, time.monotonic() + repeat_s)
+        repeat_s = min(2 * repeat_s, LONGEST_REPEAT_S)
+        while time.monotonic() < again:
+            mail = session.hear(again - time.monotonic())
+            if mail is None or mail.topic != topic or messages.is_item(mail.payload):
+                continue
+            try:
+                challenge = desk.trust.box_message(mail.payload, about["box"], (messages.CHALLENGE,))
+            except SealwireError:
+                continue
+            if challenge["bay"] == about["bay"]:
+                return challenge
+    raise NoAnswerError("no_challenge", seconds=round(desk.timeout_s))
+
+
+@command(keeper_app, "finish")
+def finish(
+    reference: Reference,
+    reason: Annotated[str, typer.Option(help="Why, if impressions are left.")] = "",
+    reason_code: Annotated[int, typer.Option(min=0, max=255, help="Code of the reason.")] = 0,
+    home: Home = DEFAULT_HOME,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    as_json: AsJson = False,
+    lang: Lang = None,
+) -> None:
+    """End a request for good; the box closes at once. Before use it cancels the request."""
+    with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
+        about = _my_request(desk, session, reference)
+        kept = _signed_before(desk, about, "finish")
+        if kept is None:
+            digest, body = cases.make_reason(reason) if reason else ("", b"")
+            fields = {"request": about.reference, "reason": reason_code}
+            if digest:
+                fields["reason_digest"] = bytes.fromhex(digest)
+            signed = compose.sign(desk.profile, messages.FINISH, fields)
+            blobs = {digest: body} if digest else {}
+            kept = compose.keep(
+                desk.profile, signed, box=about["box"], made=now(), about=about.reference, blobs=tuple(blobs)
+            )
+            desk.profile.queue(kept, blobs)
+        _send(desk, session, kept, about, "finish")
+
+
+@command(keeper_app, "report")
+def report(
+    reference: Reference,
+    impressions: Annotated[int, typer.Option(min=0, help="How many impressions were made.")],
+    photo: Annotated[list[Path] | None, typer.Option(help="A photograph of a stamped page; several times.")] = None,
+    home: Home = DEFAULT_HOME,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    as_json: AsJson = False,
+    lang: Lang = None,
+) -> None:
+    """Declare how many impressions were made, with photographs of the stamped pages."""
+    photographs = [salted(read_file(path)) for path in photo or ()]
+    with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
+        about = _my_request(desk, session, reference)
+        kept = _signed_before(desk, about, "report")
+        if kept is None:
+            digests = [bytes.fromhex(digest) for digest, _ in photographs]
+            fields = {"request": about.reference, "impressions": impressions, "photographs": digests}
+            signed = compose.sign(desk.profile, messages.REPORT, fields)
+            blobs = dict(photographs)
+            kept = compose.keep(desk.profile, signed, made=now(), about=about.reference, blobs=tuple(blobs))
+            desk.profile.queue(kept, blobs)
+        _send(desk, session, kept, about, "report")
+
+
+@command(keeper_app, "status")
+def status(reference: Reference, home: Home = DEFAULT_HOME, as_json: AsJson = False, lang: Lang = None) -> None:
+    """Show one request, and who has decided what."""
+    with at_desk(home, as_json) as desk:
+        case = desk.cases.look(desk.cases.find(reference), now=now())
+        desk.result(show_case(desk, case), **case_fields(desk, case))
+
+
+@command(keeper_app, "list")
+def list_own(home: Home = DEFAULT_HOME, as_json: AsJson = False, lang: Lang = None) -> None:
+    """List your requests."""
+    with at_desk(home, as_json) as desk:
+        found = [desk.cases.look(one, now=now()) for one in desk.cases.own()]
+        text = "\n".join(request_line(desk, case) for case in found) or say("nothing")
+        desk.result(text, requests=[case_fields(desk, case) for case in found])
+
+
+def _my_request(desk: Desk, session: Session, reference: str) -> Message:
+    about = desk.cases.find(reference, session)
+    mine = compose.me(desk.trust.roster, desk.profile)
+    if desk.trust.roster.signer(about.kid)[0]["number"] != mine["number"]:
+        raise ClientError("not_yours")
+    return about
+
+
+def _signed_before(desk: Desk, about: Message, kind: str) -> Kept | None:
+    """What was signed for this before and not refused: sent again instead of signing anew."""
+    same = [kept for kept in desk.profile.signed() if kept.kind == kind and kept.about == about.reference]
+    return next((kept for kept in reversed(same) if not kept.result), None)
+
+
+def _send(desk: Desk, session: Session, kept: Kept, about: Message, kind: str) -> None:
+    code = messages.short_code(about.reference)
+    before = kept.result is not None
+    desk.deliver(session, kept)
+    text = say("again" if before else "accepted", what=word("kind", kind), code=code)
+    desk.result(text, reference=kept.reference.hex(), request=about.reference.hex(), result="accepted", again=before)
+
+
+def follow_request(
+    desk: Desk, session: Session, about: Message, start: Message, until: str, longest_s: float
+) -> list[dict[str, object]]:
+    """Tell what officers and box say until the bay opens, or has closed and that is proven.
+
+    Errors: not_seen_in_time, ended_without_opening.
+    """
+    follower = follow.Follower(desk.trust, about, start)
+    inbox = topics.inbox(desk.profile.site, desk.profile.signer.kid)
+    told: list[dict[str, object]] = []
+    end = time.monotonic() + longest_s
+    while time.monotonic() < end:
+        mail = session.hear(min(1.0, end - time.monotonic()))
+        if mail is None:
+            continue
+        if mail.topic == inbox:
+            _tell_decision(desk, mail.payload, about)
+        for fact in follower.feed(mail):
+            desk.tell(fact_text(desk, fact))
+            told.append({"kind": fact.kind, "seq": fact.seq, "proven": fact.proven, "left": fact.left})
+            if until == "open" and fact.kind == follow.OPENED:
+                return told
+            if fact.proven and fact.kind in (follow.CLOSED, follow.INTERRUPTED, follow.ENDED):
+                return told
+    raise NoAnswerError("not_seen_in_time", seconds=round(longest_s))
+
+
+def _tell_decision(desk: Desk, payload: bytes, about: Message) -> None:
+    """An officer's word on this request, forwarded by the host; ends the wait when the request is denied."""
+    try:
+        decision = desk.trust.person_message(payload, (messages.DECISION,))
+    except SealwireError:
+        return
+    if decision["request"] != about.reference:
+        return
+    who = desk.trust.roster.signer(decision.kid)[0]["name"]
+    desk.tell(say("fact_decision", who=who, verdict=word("verdict", compose.VERDICTS[decision["verdict"]])))
+    if decision["verdict"] == messages.DENY:
+        case = desk.cases.look(about, now=now())
+        if case.state == "denied":
+            raise ClientError("ended_without_opening", state=word("state", case.state))

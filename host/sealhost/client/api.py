@@ -1,0 +1,202 @@
+"""The host's HTTP interface as people use it: sign-in, files by digest, and what the host knows.
+
+Guarantees: a file is checked against its digest before anyone sees it; the token stays in memory. Everything else
+that comes from here
+is only what the host says: callers check signatures through `sealhost.client.trust`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from sealwire import limits
+
+from sealhost.client.errors import ClientError
+from sealhost.client.profile import Profile
+
+TIMEOUT_S = 20.0
+MAX_BLOB_BYTES = 8 * 1024 * 1024  # what the host takes; a photograph of a page has a tenth of it
+
+
+class Api:
+    """One person's conversation with the host. Use as a context manager."""
+
+    def __init__(self, profile: Profile, client: httpx.Client | None = None) -> None:
+        self._profile = profile
+        self._site = profile.site.hex()
+        settings = profile.settings
+        if client is None:
+            if not settings.host_url:
+                raise ClientError("no_host_url")
+            client = httpx.Client(base_url=settings.host_url, timeout=TIMEOUT_S, verify=settings.ca_file or True)
+        self._http = client
+        self._token: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    # --- what the host knows ---
+
+    def roster(self) -> list[bytes]:
+        """The messages of the site's current roster; empty when the host has none."""
+        answer = self._send("GET", f"/api/sites/{self._site}/roster", missing_ok=True)
+        return [] if answer is None else _messages(_object(answer).get("messages"))
+
+    def matters(self) -> list[bytes]:
+        """The messages of the matter list."""
+        answer = self._send("GET", f"/api/sites/{self._site}/matters", missing_ok=True)
+        return [] if answer is None else _messages(_object(answer).get("messages"))
+
+    def boxes(self) -> list[dict[str, Any]]:
+        """What the host says of the site's boxes: dicts with kid, checkpoint (base64 or None) and online."""
+        return _objects(self._json("GET", f"/api/sites/{self._site}/boxes"), "boxes")
+
+    def requests(self, state: str | None = None) -> list[dict[str, Any]]:
+        """What the host says of requests, of one state or all."""
+        query = {} if state is None else {"state": state}
+        return _objects(self._json("GET", f"/api/sites/{self._site}/requests", params=query), "requests")
+
+    def request(self, reference: bytes) -> dict[str, Any] | None:
+        """What the host says of one request, None when it knows none."""
+        answer = self._send("GET", f"/api/sites/{self._site}/requests/{reference.hex()}", missing_ok=True)
+        return None if answer is None else _object(answer)
+
+    def ledger(self) -> Any:
+        """The register of seal use as the host writes it."""
+        return self._json("GET", f"/api/sites/{self._site}/ledger")
+
+    # --- files by digest ---
+
+    def put_blob(self, digest: str, body: bytes) -> None:
+        """Give the host a salted file. Putting the same again changes nothing."""
+        self._send("PUT", f"/api/sites/{self._site}/blobs/{digest}", content=body)
+
+    def get_blob(self, digest: str) -> bytes | None:
+        """The content of a salted file without its salt, None when the host has none. ClientError: wrong_digest."""
+        answer = self._send("GET", f"/api/sites/{self._site}/blobs/{digest}", missing_ok=True)
+        return None if answer is None else unsalted(answer.content, digest)
+
+    # --- plumbing ---
+
+    def _json(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._send(method, path, **options)
+        assert answer is not None
+        return _parsed(answer)
+
+    def _send(self, method: str, path: str, missing_ok: bool = False, **options: Any) -> httpx.Response | None:
+        answer = self._attempt(method, path, self._signed_in(), options)
+        if answer.status_code == 401:
+            self._token = None
+            answer = self._attempt(method, path, self._signed_in(), options)
+        if answer.status_code == 404 and missing_ok:
+            return None
+        return _good(answer)
+
+    def _attempt(self, method: str, path: str, token: str | None, options: dict[str, Any]) -> httpx.Response:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        try:
+            return self._http.request(method, path, headers=headers, **options)
+        except httpx.HTTPError as error:
+            raise ClientError("host_unreachable", url=self._http.base_url, detail=type(error).__name__) from error
+
+    def _signed_in(self) -> str:
+        if self._token is None:
+            signer = self._profile.signer
+            asked = self._attempt("POST", "/api/session/challenge", None, {"json": {"kid": signer.kid.hex()}})
+            challenge = str(_object(_good(asked)).get("challenge", ""))
+            try:
+                signed = sign_in_text(self._profile.site, bytes.fromhex(challenge))
+            except ValueError as error:
+                raise ClientError("odd_answer", detail="challenge") from error
+            fields = {"kid": signer.kid.hex(), "challenge": challenge, "signature": signer.sign(signed).hex()}
+            self._token = str(
+                _object(_good(self._attempt("POST", "/api/session", None, {"json": fields}))).get("token")
+            )
+        return self._token
+
+
+def sign_in_text(site: bytes, challenge: bytes) -> bytes:
+    """What a sign-in signs. No message's Sig_structure (0x84 ...) starts like it, so neither passes for the other."""
+    return b"sealbox/1/sign-in/" + site.hex().encode() + b"/" + challenge
+
+
+def salted(content: bytes) -> tuple[str, bytes]:
+    """(digest in hex, body) of a file as it goes to the host: 16 random bytes, then the content.
+
+    ClientError: file_too_large.
+    """
+    body = os.urandom(limits.SALT) + content
+    if len(body) > MAX_BLOB_BYTES:
+        raise ClientError("file_too_large", most=MAX_BLOB_BYTES // 1024 // 1024)
+    return hashlib.sha256(body).hexdigest(), body
+
+
+def unsalted(body: bytes, digest: str) -> bytes:
+    """The content of a salted file. ClientError: wrong_digest, when it is not what the digest names."""
+    if hashlib.sha256(body).hexdigest() != digest or len(body) < limits.SALT:
+        raise ClientError("wrong_digest")
+    return body[limits.SALT :]
+
+
+def decode_message(text: object) -> bytes | None:
+    """Bytes of a base64 text from the host, None when it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _messages(items: object) -> list[bytes]:
+    decoded = [decode_message(item) for item in items] if isinstance(items, list) else [None]
+    found = [raw for raw in decoded if raw is not None]
+    if len(found) != len(decoded):
+        raise ClientError("odd_answer", detail="messages")
+    return found
+
+
+def _good(answer: httpx.Response) -> httpx.Response:
+    if answer.is_success:
+        return answer
+    try:
+        said = answer.json()
+    except json.JSONDecodeError:
+        said = {}
+    error = said.get("error", "") if isinstance(said, dict) else ""
+    if answer.status_code in (401, 403):
+        raise ClientError("sign_in_refused", error=error or answer.status_code)
+    raise ClientError("host_error", status=answer.status_code, error=error)
+
+
+def _parsed(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except json.JSONDecodeError as error:
+        raise ClientError("odd_answer", detail="JSON") from error
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    value = _parsed(answer)
+    if not isinstance(value, dict):
+        raise ClientError("odd_answer", detail="JSON")
+    return value
+
+
+def _objects(value: Any, name: str) -> list[dict[str, Any]]:
+    items = value.get(name) if isinstance(value, dict) else value
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ClientError("odd_answer", detail=name)
+    return items

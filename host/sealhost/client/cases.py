@@ -1,0 +1,243 @@
+"""What is known of requests: the request, its details and the words of its officers, each checked before it is shown.
+
+Guarantees: a request or decision is shown only with its signer's signature checked by the roster; details only when
+they are the ones
+that the keeper signed. What only the host says is kept apart (`host_state`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from sealwire import messages, rules, topics
+from sealwire.errors import SealwireError
+from sealwire.messages import Message
+
+from sealhost.client import compose
+from sealhost.client.api import Api, decode_message, salted
+from sealhost.client.errors import ClientError
+from sealhost.client.post import Session
+from sealhost.client.profile import Profile
+from sealhost.client.trust import Trust
+
+MAX_SIGNED_PARTS = 64  # signed messages read from what the host says of one request
+STATES = {rules.WAITING: "waiting", rules.APPROVED: "approved", rules.DENIED: "denied"}
+
+
+@dataclass(slots=True)
+class Case:
+    """A request with what belongs to it.
+
+    `problem` names why the details cannot be shown; `state` follows from what people signed.
+    """
+
+    request: Message
+    raiser: dict[str, Any]
+    place: compose.Place | None
+    details: dict[str, Any] | None = None
+    problem: str | None = None
+    decisions: list[Message] = field(default_factory=list)
+    substitutes: list[Message] = field(default_factory=list)
+    state: str = "waiting"
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    until: int = 0
+    host_state: str | None = None
+
+
+def make_details(
+    title: str, resident: str, purpose: str, attachments: list[tuple[str, bytes]]
+) -> tuple[str, dict[str, bytes]]:
+    """(digest of the details, all files by digest): the personal part of a request, salted, attachments and all."""
+    blobs: dict[str, bytes] = {}
+    digests = []
+    for _, content in attachments:
+        digest, body = salted(content)
+        blobs[digest] = body
+        digests.append(digest)
+    described = {
+        "title": title,
+        "resident": resident,
+        "purpose": purpose,
+        "attachments": digests,
+        "attachment_names": [name for name, _ in attachments],
+    }
+    digest, body = salted(json.dumps(described, ensure_ascii=False, sort_keys=True).encode())
+    blobs[digest] = body
+    return digest, blobs
+
+
+def make_reason(text: str) -> tuple[str, bytes]:
+    """(digest, body) of the words of a reason."""
+    return salted(json.dumps({"reason": text}, ensure_ascii=False).encode())
+
+
+class Cases:
+    """Looks requests up for one person: own ones, those in the inbox, and those the host knows."""
+
+    def __init__(self, profile: Profile, trust: Trust, api: Api) -> None:
+        self._profile = profile
+        self._trust = trust
+        self._api = api
+
+    def own(self) -> list[Message]:
+        """The requests signed in this folder, oldest first."""
+        kept = [kept for kept in self._profile.signed() if kept.kind == "request"]
+        return [messages.read(one.raw, self._profile.site, (messages.REQUEST,)) for one in kept]
+
+    def inbox(self, session: Session) -> list[Message]:
+        """The requests that wait in this key's inbox on the broker, oldest first."""
+        found: dict[bytes, Message] = {}
+        for mail in session.retained():
+            parsed = topics.parse(mail.topic)
+            if parsed is not None and parsed[0] == "inbox_waiting" and mail.payload:
+                request = self._believed(mail.payload)
+                if request is not None:
+                    found[request.reference] = request
+        return sorted(found.values(), key=lambda request: int(request["created"]))
+
+    def at_host(self, state: str | None = None) -> list[Message]:
+        """The requests that the host shows this person."""
+        found = {}
+        for item in self._api.requests(state):
+            for raw in signed_parts(item):
+                request = self._believed(raw)
+                if request is not None:
+                    found[request.reference] = request
+        return sorted(found.values(), key=lambda request: int(request["created"]))
+
+    def find(self, text: str, session: Session | None = None) -> Message:
+        """The one request meant by its short code, or by its reference or how that begins.
+
+        ClientError: no_such_request, which_request.
+        """
+        wanted = text.strip().lower()
+        known = {request.reference: request for request in self.own()}
+        if session is not None:
+            known.update((request.reference, request) for request in self.inbox(session))
+        found = _matching(known.values(), wanted)
+        if not found:
+            with contextlib.suppress(ValueError):
+                item = self._api.request(bytes.fromhex(wanted)) if len(wanted) == 64 else None
+                candidates = [self._believed(raw) for raw in signed_parts(item or {})]
+                known.update((one.reference, one) for one in candidates if one is not None)
+            if not _matching(known.values(), wanted):
+                known.update((request.reference, request) for request in self.at_host())
+            found = _matching(known.values(), wanted)
+        if len(found) != 1:
+            raise ClientError("which_request" if found else "no_such_request", text=text)
+        return found[0]
+
+    def look(self, request: Message, *, now: int) -> Case:
+        """A request with its details and decisions."""
+        roster = self._trust.roster
+        raiser = roster.signer(request.kid)[0]
+        case = Case(request, raiser, compose.place_of(roster, request))
+        self._add_details(case)
+        self._add_decisions(case, now)
+        return case
+
+    def _believed(self, raw: bytes) -> Message | None:
+        try:
+            return self._trust.person_message(raw, (messages.REQUEST,))
+        except SealwireError:
+            return None
+
+    def _add_details(self, case: Case) -> None:
+        digest = bytes(case.request["details"]).hex()
+        try:
+            kept = self._profile.blob(digest)
+            content = self._api.get_blob(digest) if kept is None else kept[16:]
+            if content is None:
+                case.problem = "details_missing"
+                return
+            details = json.loads(content)
+            if not isinstance(details, dict):
+                raise ValueError("no object")
+            case.details = details
+        except ClientError as error:
+            case.problem = error.key
+        except ValueError:
+            case.problem = "details_unreadable"
+
+    def _add_decisions(self, case: Case, now: int) -> None:
+        signed: list[bytes] = []
+        try:
+            item = self._api.request(case.request.reference)
+        except ClientError:
+            item = None
+        if item is not None:
+            signed = signed_parts(item)
+            state = item.get("state")
+            case.host_state = state if isinstance(state, str) else None
+        for kept in self._profile.signed():
+            if kept.about == case.request.reference:
+                signed.append(kept.raw)
+        seen = set()
+        for raw in signed:
+            try:
+                message = self._trust.person_message(raw, (messages.DECISION, messages.SUBSTITUTE))
+            except SealwireError:
+                continue
+            if message.reference in seen:
+                continue
+            seen.add(message.reference)
+            if message.number == messages.SUBSTITUTE:
+                case.substitutes.append(message)
+            elif message["request"] == case.request.reference:
+                case.decisions.append(message)
+        case.decisions.sort(key=lambda one: int(one["decided"]))
+        self._judge(case, now)
+
+    def _judge(self, case: Case, now: int) -> None:
+        """What the decisions make of the request, by the roster held here."""
+        try:
+            stated = rules.check_request(self._trust.roster, case.request, now)
+        except SealwireError as error:
+            case.state = error.name
+            return
+        good = [one for one in case.decisions if self._counts(stated, one, case.substitutes, now)]
+        try:
+            judgement = rules.judge(self._trust.roster, case.request, good, case.substitutes, now, [])
+        except SealwireError as error:
+            case.state = error.name
+            return
+        case.state = STATES[judgement.state]
+        case.missing, case.until = judgement.missing, judgement.until
+        if case.state == "waiting" and now > case.request["expires"]:
+            case.state = "expired"
+
+    def _counts(self, stated: rules.Case, decision: Message, substitutes: list[Message], now: int) -> bool:
+        try:
+            rules.check_decision(self._trust.roster, stated, decision, substitutes, now)
+        except SealwireError:
+            return False
+        return True
+
+
+def signed_parts(item: object) -> list[bytes]:
+    """Every signed message in what the host says, wherever it stands; at most MAX_SIGNED_PARTS."""
+    found: list[bytes] = []
+    stack = [item]
+    while stack and len(found) < MAX_SIGNED_PARTS:
+        value = stack.pop()
+        if isinstance(value, dict):
+            stack += reversed(value.values())
+        elif isinstance(value, list):
+            stack += reversed(value)
+        elif isinstance(value, str) and value.startswith("0oRY"):  # how an envelope starts, in base64
+            raw = decode_message(value)
+            if raw is not None:
+                found.append(raw)
+    return found
+
+
+def _matching(requests: Any, wanted: str) -> list[Message]:
+    return [
+        request
+        for request in requests
+        if (len(wanted) >= 6 and request.reference.hex().startswith(wanted))
+        or messages.short_code(request.reference).lower() == wanted
+    ]

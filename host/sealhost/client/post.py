@@ -1,0 +1,176 @@
+"""Sending and hearing over MQTT: a session on the broker, and the delivery of what waits in the outbox.
+
+Guarantees: a message counts as delivered only by a receipt that a host of the roster signed for its reference;
+until then it is
+published again with growing delays, and stays in the profile folder when time runs out. A PUBACK counts for nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+from sealwire import errors, topics
+from sealwire.errors import SealwireError
+
+from sealhost.client.api import Api
+from sealhost.client.errors import ClientError, NoAnswerError
+from sealhost.client.profile import Kept, Profile
+from sealhost.client.trust import Trust
+from sealhost.links import Message as Mail
+from sealhost.links.address import BrokerAddress
+from sealhost.links.mqtt import MqttLink
+
+CONNECT_S = 10.0
+FIRST_REPEAT_S = 1.0
+LONGEST_REPEAT_S = 15.0
+RETAINED_QUIET_S = 0.5
+RETAINED_LONGEST_S = 5.0
+# Not the last word: the host or the sender is a moment behind, and the same message passes later.
+PROVISIONAL = (errors.NEWER_ROSTER, errors.TOO_FAST)
+
+
+class Session:
+    """One connection to the broker, hearing this key's inbox and the site's boxes. Use as a context manager."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self._mail: queue.Queue[Mail] = queue.Queue()
+        self._held: list[Mail] = []
+        self._link = self._make_link()
+
+    def _make_link(self) -> MqttLink:
+        settings = self.profile.settings
+        if not settings.broker:
+            raise ClientError("no_broker")
+        try:
+            address = BrokerAddress.parse(settings.broker)
+            tls = ssl.create_default_context(cafile=settings.ca_file or None) if address.tls else None
+        except (ValueError, OSError) as error:
+            raise ClientError("bad_broker", detail=error) from error
+        # A name of its own each time: two commands of one person must not throw each other out.
+        name = f"person-{self.profile.signer.kid.hex()[:12]}-{os.urandom(4).hex()}"
+        link = MqttLink(address, name, tls=tls, persistent=False)
+        site, kid = self.profile.site, self.profile.signer.kid
+        news, waiting = topics.inbox_filters(site, kid)
+        out, status = topics.boxes_filters(site)
+        link.subscribe(news, self._mail.put)
+        link.subscribe(waiting, self._mail.put, retained=True)
+        link.subscribe(out, self._mail.put)
+        link.subscribe(status, self._mail.put, retained=True)
+        return link
+
+    def __enter__(self) -> Self:
+        self._link.start()
+        if not self._link.wait_connected(CONNECT_S):
+            self._link.stop()
+            raise NoAnswerError("broker_unreachable")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._link.stop()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the broker."""
+        self._link.publish(topic, payload)
+
+    def hear(self, timeout_s: float) -> Mail | None:
+        """The next message, None when none came in time."""
+        with contextlib.suppress(queue.Empty):
+            return self._mail.get(timeout=max(timeout_s, 0.001))
+        return None
+
+    def retained(self) -> list[Mail]:
+        """What the broker had kept for us: all that comes until it is quiet for a moment."""
+        end = time.monotonic() + RETAINED_LONGEST_S
+        while time.monotonic() < end:
+            mail = self.hear(RETAINED_QUIET_S)
+            if mail is None:
+                break
+            self._held.append(mail)
+        return [mail for mail in self._held if mail.retained]
+
+    def status(self, box: bytes) -> list[bytes]:
+        """What a box's retained status topic holds, if anything has come."""
+        topic = topics.box_status(self.profile.site, box)
+        return [mail.payload for mail in self.retained() if mail.topic == topic]
+
+
+class Postman:
+    """Delivers a profile's outbox.
+
+    `hosts` are host keys believed besides the roster's, for the first roster of all.
+    """
+
+    def __init__(
+        self, session: Session, trust: Trust, api: Callable[[], Api] | None, hosts: Iterable[bytes] = ()
+    ) -> None:
+        self._session = session
+        self._trust = trust
+        self._api = api
+        self._hosts = list(hosts)
+        self._profile = session.profile
+        self._inbox = topics.inbox(self._profile.site, self._profile.signer.kid)
+
+    def deliver(self, wanted: Iterable[Kept], timeout_s: float) -> dict[bytes, int]:
+        """Send everything that waits; return each answered message's result once all of `wanted` are answered.
+
+        Raises NoAnswerError (no_receipt) when a wanted one is not answered in time; it stays in the outbox.
+        """
+        needed = {kept.reference for kept in wanted if kept.result is None}
+        results = {kept.reference: kept.result for kept in wanted if kept.result is not None}
+        pending = {kept.reference: kept for kept in self._profile.waiting()}
+        self._put_blobs(pending.values(), needed)
+        end = time.monotonic() + timeout_s
+        repeat_s = FIRST_REPEAT_S
+        while needed & pending.keys():
+            self._publish(pending.values())
+            again = min(end, time.monotonic() + repeat_s)
+            repeat_s = min(repeat_s * 2, LONGEST_REPEAT_S)
+            while needed & pending.keys() and time.monotonic() < again:
+                self._take(pending, results, again - time.monotonic())
+            if needed & pending.keys() and time.monotonic() >= end:
+                raise NoAnswerError("no_receipt", seconds=round(timeout_s))
+        return results
+
+    def _publish(self, items: Iterable[Kept]) -> None:
+        for kept in items:
+            for topic in kept.topics:
+                self._session.publish(topic, kept.raw)
+
+    def _take(self, pending: dict[bytes, Kept], results: dict[bytes, int], timeout_s: float) -> None:
+        """Hear one message; when it is a receipt of ours, settle what it answers."""
+        mail = self._session.hear(timeout_s)
+        if mail is None or mail.topic != self._inbox:
+            return
+        try:
+            receipt = self._trust.receipt(mail.payload, self._hosts)
+        except SealwireError:
+            return  # no receipt, or nobody's whom we believe: only time is lost
+        kept = pending.get(receipt["reference"])
+        if kept is None or receipt["result"] in PROVISIONAL:
+            return
+        pending.pop(kept.reference)
+        self._profile.settle(kept, receipt["result"])
+        results[kept.reference] = receipt["result"]
+
+    def _put_blobs(self, items: Iterable[Kept], needed: set[bytes]) -> None:
+        """Give the host the files that messages name, before the messages."""
+        for kept in items:
+            for digest in kept.blobs:
+                body = self._profile.blob(digest)
+                if body is None or self._api is None:
+                    continue
+                try:
+                    self._api().put_blob(digest, body)
+                except ClientError as error:
+                    if kept.reference in needed:
+                        raise NoAnswerError("files_not_sent", detail=error) from error

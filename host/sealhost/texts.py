@@ -1,0 +1,238 @@
+"""Every sentence that people read on the command line, in English and Chinese: the one place to change them.
+
+`say(key, **values)` fills in a text of the language in use; `use` chooses it ("en" or "zh"), else the environment decides.
+"""
+
+# ruff: noqa: E501 - a sentence stays in one piece, so that it can be found by searching for it
+from __future__ import annotations
+
+import os
+from contextvars import ContextVar
+
+_language: ContextVar[str | None] = ContextVar("language", default=None)
+
+LANGUAGES = ("en", "zh")
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # words
+    "role_1": ("keeper", "印章管理员"),
+    "role_2": ("officer", "审批人"),
+    "role_3": ("auditor", "审计人员"),
+    "role_4": ("secretary", "书记"),
+    "role_5": ("director", "主任"),
+    "role_other": ("role {number}", "角色{number}"),
+    "state_waiting": ("waiting", "待审批"),
+    "state_approved": ("approved", "已同意"),
+    "state_denied": ("denied", "已否决"),
+    "state_expired": ("expired", "已过期"),
+    "verdict_approve": ("approve", "同意"),
+    "verdict_deny": ("deny", "否决"),
+    "verdict_withdraw": ("withdraw the approval of", "撤回意见"),
+    "kind_request": ("request", "用印申请"),
+    "kind_ready": ("ready", "到场"),
+    "kind_finish": ("finish", "结束用印"),
+    "kind_report": ("report", "用印回报"),
+    "kind_substitute": ("substitute", "代审委托"),
+    "proven": ("proven by the box's signature", "经印章盒签名证实"),
+    "not_proven": ("not yet proven", "尚待印章盒签名证实"),
+    "nothing": ("Nothing here.", "没有内容。"),
+    # what goes wrong
+    "no_profile": (
+        "{home} is no profile folder. Make one with `enrol` (or `authority init`), or name it by --home.",
+        "{home} 不是用户文件夹。请先用 enrol（或 authority init）建立，或用 --home 指明。",
+    ),
+    "bad_profile": ("{path} cannot be read: {detail}.", "无法读取 {path}：{detail}。"),
+    "other_site": (
+        "{home} belongs to another site already. Use a folder of its own for each site.",
+        "{home} 已属于另一社区。每个社区请用单独的文件夹。",
+    ),
+    "unknown_timezone": (
+        "This machine knows no time zone {name!r}. Write one like Asia/Shanghai, or leave it out.",
+        "本机没有时区 {name!r}。请写如 Asia/Shanghai，或留空。",
+    ),
+    "bad_kept_message": ("{path} is damaged. Move it away and look what is missing.", "{path} 已损坏，请移走并核对。"),
+    "rosters_differ": (
+        "These roster messages do not carry the same roster. Sign one and the same draft.",
+        "这些名册内容不一致。请对同一份草稿签名。",
+    ),
+    "no_roster": (
+        "The site has no roster yet. The authority publishes it with `authority roster publish`.",
+        "本社区尚无名册，请主管单位用 authority roster publish 发布。",
+    ),
+    "two_rosters": (
+        "ALARM: there are two different rosters of version {version}. Tell the authority; nothing was signed.",
+        "警告：存在两份不同的第 {version} 版名册。请告知主管单位；未签署任何内容。",
+    ),
+    "older_roster": (
+        "The host offers roster {offered}, but {held} is known here already. Nothing was signed; tell the authority if it stays so.",
+        "主机给出第 {offered} 版名册，而本机已有第 {held} 版。未签署任何内容；若持续如此请告知主管单位。",
+    ),
+    "not_in_roster": (
+        "The roster does not list your key {code}. Give the authority your enrolment file and wait for the next roster.",
+        "名册中没有您的密钥 {code}。请把登记文件交给主管单位，等待新名册。",
+    ),
+    "unknown_person": ("Nobody is called {text!r}. Known: {known}.", "没有 {text!r}。现有：{known}。"),
+    "no_such_bay": ("There is no such bay. The site has: {places}.", "没有这样的印舱。本社区有：{places}。"),
+    "which_bay": ("Which one? {places}.", "请选定其一：{places}。"),
+    "matter_not_here": (
+        "Matter {matter} is not stamped with {seal}. Its matters: {codes}.",
+        "事项 {matter} 不由“{seal}”盖章。可办事项：{codes}。",
+    ),
+    "no_anchor": (
+        "The box has signed no checkpoint that could be read, so a request cannot be tied to its log. Is it switched on and in the roster?",
+        "读不到印章盒签名的检查点，无法把申请与其日志关联。请确认印章盒已开机并在名册中。",
+    ),
+    "no_such_request": ("There is no request {text!r}.", "没有申请 {text!r}。"),
+    "which_request": (
+        "{text!r} could mean several requests; write more of it.",
+        "{text!r} 对应多个申请，请写得更完整。",
+    ),
+    "no_host_url": ("profile.toml names no host_url.", "profile.toml 中没有 host_url。"),
+    "no_broker": ("profile.toml names no broker.", "profile.toml 中没有 broker。"),
+    "bad_broker": (
+        "The broker in profile.toml cannot be used: {detail}.",
+        "profile.toml 中的 broker 无法使用：{detail}。",
+    ),
+    "host_unreachable": ("The host at {url} does not answer ({detail}).", "主机 {url} 没有应答（{detail}）。"),
+    "host_error": ("The host answered with an error: {status} {error}.", "主机返回错误：{status} {error}。"),
+    "odd_answer": ("The host's answer cannot be understood ({detail}).", "无法理解主机的应答（{detail}）。"),
+    "sign_in_refused": (
+        "The host did not let you in ({error}). Does the current roster list your key?",
+        "主机拒绝登录（{error}）。现行名册中有您的密钥吗？",
+    ),
+    "wrong_digest": (
+        "The host's file is not the one that was signed. Do not go by it; tell the keeper and the authority.",
+        "主机给出的文件与签署的不符。请勿采信，并告知印章管理员和主管单位。",
+    ),
+    "details_missing": ("The host has no details for this request.", "主机没有该申请的详细内容。"),
+    "details_unreadable": ("The details cannot be read.", "详细内容无法读取。"),
+    "file_too_large": ("A file may have at most {most} MiB.", "文件最大 {most} MiB。"),
+    "no_file": ("{path} cannot be read: {detail}.", "无法读取 {path}：{detail}。"),
+    "broker_unreachable": (
+        "The broker does not answer. What you signed is kept; run `send` later.",
+        "消息服务器没有应答。已签署的内容已保存，稍后请运行 send。",
+    ),
+    "no_receipt": (
+        "No receipt from the host within {seconds} s. The message is kept and goes out again with the next command or `send`; do not sign it anew.",
+        "{seconds} 秒内没有收到主机回执。消息已保存，下次运行命令或 send 时会重发；请勿重新签署。",
+    ),
+    "files_not_sent": (
+        "The host did not take the files ({detail}) The message is kept; run `send` later and do not sign it anew.",
+        "主机未收下文件（{detail}）消息已保存，稍后请运行 send，勿重新签署。",
+    ),
+    "refused_by_host": ("The host refused it: {reason}.", "主机拒绝：{reason}。"),
+    "refused_here": ("This would be refused: {reason}. It was not sent.", "此操作会被拒绝：{reason}。未发送。"),
+    "wont_sign_unseen": (
+        "Not signed: you would not see what you decide on. {detail}",
+        "未签署：看不到审批的内容。{detail}",
+    ),
+    "already_decided": (
+        "You have decided already: {verdict}. An approval cannot follow; a new request can.",
+        "您已作出意见：{verdict}。之后不能再同意；可请重新申请。",
+    ),
+    "not_yours": ("This request is not yours.", "这不是您的申请。"),
+    "no_challenge": (
+        "The box did not answer within {seconds} s. Is it switched on and connected?",
+        "印章盒 {seconds} 秒内没有应答。是否已开机并联网？",
+    ),
+    "not_seen_in_time": (
+        "The box has said nothing of that within {seconds} s. The request stands; look again with `status`.",
+        "{seconds} 秒内印章盒没有相应消息。申请仍有效，可用 status 查看。",
+    ),
+    "ended_without_opening": ("The request ended: {state}.", "申请已结束：{state}。"),
+    "bad_hex": ("{name} must be {digits} hex digits.", "{name} 应为 {digits} 位十六进制数。"),
+    "bad_date": ("{text!r} is no date. Write it like 2026-12-31.", "{text!r} 不是日期。请写如 2026-12-31。"),
+    "stopped": ("Stopped. Nothing was signed.", "已停止，未签署。"),
+    # keeper and officer
+    "enrolled": (
+        "Your key is made: {code}\nGive {path} to the authority, and read out the code {code} so that they can compare it.",
+        "密钥已生成：{code}\n请把 {path} 交给主管单位，并念出代码 {code} 供其核对。",
+    ),
+    "will_sign_request": (
+        "You sign this request:\n  seal:        {seal}\n  impressions: {impressions}\n  matter:      {matter}\n  document:    {title}\n"
+        "  for:         {resident}\n  purpose:     {purpose}\n  attachments: {attachments}\n  decide by:   {expires}\n"
+        "  opens by itself until {attended}; later you say `ready` at the box",
+        "您将签署此用印申请：\n  印章：{seal}\n  印次：{impressions}\n  事项：{matter}\n  文件：{title}\n  申请人：{resident}\n  用途：{purpose}\n"
+        "  附件：{attachments}\n  审批截止：{expires}\n  {attended} 之前自动开启；之后请在盒前运行 ready",
+    ),
+    "shown_request": (
+        "Request {code}\n  seal:        {seal}\n  impressions: {impressions}\n  matter:      {matter}\n  document:    {title}\n"
+        "  for:         {resident}\n  purpose:     {purpose}\n  attachments: {attachments}\n  raised by:   {raiser}\n  raised:      {created}\n"
+        "  decide by:   {expires}\n  state:       {state}",
+        "申请 {code}\n  印章：{seal}\n  印次：{impressions}\n  事项：{matter}\n  文件：{title}\n  申请人：{resident}\n  用途：{purpose}\n"
+        "  附件：{attachments}\n  发起人：{raiser}\n  发起时间：{created}\n  审批截止：{expires}\n  状态：{state}",
+    ),
+    "host_says": ("  (the host says: {state})", "  （主机称：{state}）"),
+    "decision_line": ("  {who}: {verdict}, {when}", "  {who}：{verdict}，{when}"),
+    "request_line": (
+        "{code}  {created}  {seal} x{impressions}  {title}  {state}",
+        "{code}  {created}  {seal}×{impressions}  {title}  {state}",
+    ),
+    "code": ("Short code: {code} (the box shows the same)", "短码：{code}（应与印章盒显示一致）"),
+    "accepted": ("The host has it: {what} {code}.", "主机已收妥：{what} {code}。"),
+    "again": ("This was sent before; the host has it: {what} {code}.", "此前已发送，主机已收妥：{what} {code}。"),
+    "sent_count": ("Sent {sent}, still waiting {left}.", "已发送 {sent} 条，待发 {left} 条。"),
+    "will_decide": ("You {verdict} request {code}.", "您对申请 {code} 的意见：{verdict}。"),
+    "will_substitute": (
+        "{person} may decide in your place from {start} until {end}.",
+        "{start} 至 {end} 期间，{person} 可代您审批。",
+    ),
+    "fact_opened": ("The bay opens: {left_text}", "印舱开启：{left_text}"),
+    "fact_pressed": ("Impression {count}", "第 {count} 次盖印"),
+    "fact_closed": (
+        "The bay is closed: {pressed} pressed, {left} left ({cause})",
+        "印舱已关：已盖 {pressed} 次，剩余 {left} 次（{cause}）",
+    ),
+    "fact_interrupted": ("Interrupted by a power cut; nothing is left", "因断电中断，剩余作废"),
+    "fact_jammed": (
+        "The shutter is jammed; nothing is lost: free it, then `ready`",
+        "闸门卡住，次数不减：排除后请运行 ready",
+    ),
+    "fact_refused": ("The box refused: {reason}", "印章盒拒绝：{reason}"),
+    "fact_ended": ("The request is finished", "申请已结束"),
+    "fact_unfit": (
+        "ALARM: the box's checkpoint does not fit what was delivered. Tell the authority.",
+        "警告：印章盒的检查点与收到的内容不符。请告知主管单位。",
+    ),
+    "spends": ("{spends} impressions", "{spends} 次"),
+    "fact_decision": ("{who}: {verdict}", "{who}：{verdict}"),
+}
+
+
+def use(language: str | None) -> None:
+    """Choose the language, None for the environment's."""
+    _language.set(language)
+
+
+def language() -> str:
+    """The language in use: as chosen, else Chinese where LC_ALL, LC_MESSAGES or LANG says so, else English."""
+    chosen = _language.get()
+    if chosen in LANGUAGES:
+        return chosen
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(variable)
+        if value:
+            return "zh" if value.startswith("zh") else "en"
+    return "en"
+
+
+def say(key: str, **values: object) -> str:
+    """A text of the catalogue with its values filled in; KeyError for a text that is not there."""
+    return TEXTS[key][LANGUAGES.index(language())].format(**values)
+
+
+def known(key: str) -> bool:
+    """Whether the catalogue has this text."""
+    return key in TEXTS
+
+
+def word(prefix: str, name: str) -> str:
+    """A word of the catalogue, such as a state; the name itself when it has none."""
+    key = f"{prefix}_{name}"
+    return say(key) if known(key) else name
+
+
+def role(number: int) -> str:
+    """A role's name."""
+    key = f"role_{number}"
+    return say(key) if known(key) else say("role_other", number=number)
