@@ -282,9 +282,19 @@ def test_secret_keys_of_another_length_are_refused(length: int) -> None:
         fast([line("s", bytes(length), b"seal")])
 
 
-def test_what_cannot_be_a_key_is_not_remembered() -> None:
+@pytest.mark.parametrize("ask", [fast, slow])
+def test_what_cannot_be_a_key_is_not_remembered(ask: Ask) -> None:
     refused = [encode(point) for point in TORSION] + [P.to_bytes(32, "little"), bytes(31), b"", b"\xff" * 32]
-    assert fast([line("r", key) for key in refused]) == ["0"] * len(refused)
+    assert ask([line("r", key) for key in refused]) == ["0"] * len(refused)
+
+
+@pytest.mark.parametrize("ask", [fast, slow])
+def test_only_keys_on_the_curve_are_remembered(ask: Ask) -> None:
+    numbers = range(2, 60)
+    squares = [(y * y - 1) * pow(D * y * y + 1, -1, P) % P for y in numbers]
+    on_curve = [str(int(pow(square, (P - 1) // 2, P) == 1)) for square in squares]
+    assert {"0", "1"} == set(on_curve)
+    assert ask([line("r", y.to_bytes(32, "little")) for y in numbers]) == on_curve
 
 
 def test_more_keys_than_are_remembered_still_verify() -> None:
