@@ -14,17 +14,19 @@ from .server import run as run_box
 from .settings import INTERPRETER, Settings, firmware_modules
 
 EXAMPLES = """
-Examples, each line in a shell of its own or one after the other:
+Examples:
 
-  python -m hardware.sim run --home /tmp/box            a box with two bays, running the firmware
+  python -m hardware.sim run --home /tmp/box
 
-  python -m hardware.sim show --home /tmp/box           what the display says, and the shutters
+  python -m hardware.sim show --home /tmp/box
 
-  python -m hardware.sim press 1 --home /tmp/box        press the seal in bay 1; exit status 1 if it can't be
+  python -m hardware.sim press 1 --home /tmp/box
 
-  python -m hardware.sim advance 3600 --home /tmp/box   an hour passes
+  python -m hardware.sim advance 3600 --home /tmp/box
 
-  python -m hardware.sim cut-power --last-write tear --after-writes 3 --home /tmp/box
+  python -m hardware.sim cut-power --last-write tear --home /tmp/box
+
+All but `run` need a box that runs; its home can be given once, in the environment (SEALBOX_SIM_HOME).
 """
 
 app = typer.Typer(help=f"A virtual seal box.\n\n{EXAMPLES}", no_args_is_help=True, add_completion=False)

@@ -209,7 +209,7 @@ class VirtualBox:
         return cast(list[list[int]], self.link.do("buzzes"))
 
     def random_draws(self) -> list[bytes]:
-        """What the hardware's random generator gave the firmware, the last 200 draws: shows where its keys come from."""
+        """What the hardware's generator gave the firmware, the last 200 draws: shows where its keys come from."""
         return [bytes.fromhex(drawn) for drawn in self.link.do("random_draws")]
 
     def shutter(self, bay: int) -> str:

@@ -305,6 +305,17 @@ def test_skipped_hours_pass_for_sleeping_tasks_ticks_and_drives(running):
     assert 7200 <= agent("b.clock()") - clock < 7300
 
 
+def test_skipped_hours_leave_other_tasks_as_they_are(running):
+    box, agent = running
+    agent.send("slept_among_others(100)")
+    box.wait_display("sleeping")
+    box.advance(99)
+    box.advance(99)
+    took, seen = agent.answer()
+    assert 100_000 <= took < 200_000
+    assert seen == ["cancelled", "woken"]
+
+
 def test_watchdog_restarts_a_stalled_firmware_and_closes_its_shutters(tmp_path):
     with agent_box(tmp_path, watchdog_ms=1_500) as (box, agent):
         agent("b.feed()")

@@ -143,7 +143,7 @@ class SimBoard(Board):
         self._readings = (0, 0, 0, 0, 0)  # flags, battery, switches, seals, drives
         self._latched = 0  # flags that were set since they were last looked at
         self._rings = tuple([] for _ in range(self.bays))
-        self._ticks_offset = 0
+        self._ticks_offset = -1  # not told yet
         self._changed = asyncio.Event()
         self._partial = b""
         self._events = _connect(path, b"E")
@@ -152,8 +152,6 @@ class SimBoard(Board):
         while not self._readings[0]:  # the box sends its time and readings first
             self._poll.poll()
             self._pump()
-        # Sleeping tasks follow the box's time too, so that hours skipped in the virtual box pass for them as well.
-        core.ticks = self._asyncio_ticks
         self._listening = asyncio.create_task(self._listen())
 
     # Shutters
@@ -272,9 +270,6 @@ class SimBoard(Board):
         self._pump()
         return bool((self._readings[which] >> index) & 1)
 
-    def _asyncio_ticks(self) -> int:
-        return time.ticks_ms() + self._ticks_offset
-
     async def _listen(self) -> None:
         while True:
             yield core._io_queue.queue_read(self._events)
@@ -309,9 +304,24 @@ class SimBoard(Board):
                 ring.append((a, LOST))
             self._changed.set()
         elif kind == _TIME:
-            self._ticks_offset = a | (b << 32)
+            before, self._ticks_offset = self._ticks_offset, a | (b << 32)
+            if before >= 0:
+                _wake_earlier(self._ticks_offset - before)
             self._events.sendall(b"T")  # tests that skip hours wait for this
             self._changed.set()
+
+
+def _wake_earlier(skipped_ms: int) -> None:
+    """Hours skipped in the virtual box pass for sleeping tasks too: brings what they wait for closer by as much."""
+    queue = core._task_queue
+    now = time.ticks_ms()
+    tasks = []
+    while queue.peek():
+        task = queue.pop()
+        tasks.append((task, task.ph_key, task.data))
+    for task, due, thrown in tasks:
+        queue.push(task, due - skipped_ms if due > now else due)
+        task.data = thrown  # push() forgets what is to be thrown into a cancelled task
 
 
 def _connect(path: str, role: bytes) -> socket.socket:

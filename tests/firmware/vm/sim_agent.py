@@ -8,6 +8,7 @@ import os
 
 import vfs
 from sealbox import board
+from sealbox.board import sim
 from sealbox.presses import Presses
 
 b = board.find()
@@ -69,6 +70,36 @@ async def slept(seconds):
     start = b.ticks_ms()
     await asyncio.sleep(seconds)
     return board.ticks_diff(b.ticks_ms(), start)
+
+
+async def slept_among_others(seconds):
+    """As slept(), with a task that was cancelled meanwhile, one that waits for an event and one that never rests."""
+    seen = []
+    event = asyncio.Event()
+
+    async def cancelled():
+        try:
+            await asyncio.sleep(10 * seconds)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+
+    async def waiting():
+        await event.wait()
+        seen.append("woken")
+
+    async def busy():
+        while True:
+            await asyncio.sleep_ms(0)
+
+    others = [asyncio.create_task(each()) for each in (cancelled, waiting, busy)]
+    await asyncio.sleep_ms(1)
+    others[0].cancel()
+    sim._wake_earlier(1)  # time may be skipped before the cancelled task has run
+    took = await slept(seconds)
+    event.set()
+    await asyncio.sleep_ms(1)
+    others[2].cancel()
+    return took, seen
 
 
 class Counter:
