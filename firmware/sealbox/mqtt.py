@@ -89,7 +89,7 @@ class MqttClient:
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._failure = None
-        self._stream = None
+        self._socket = self._stream = None
         self._said = self._progress = ticks_ms()
 
     # --- publishing ---
@@ -151,8 +151,8 @@ class MqttClient:
             # Cancelling takes a task off the socket's poll at once, so that it can be closed.
             for task in tasks:
                 task.cancel()
-            if self._stream is not None:
-                self._stream.close()
+            if self._socket is not None:
+                self._socket.close()  # StreamReader.close() does nothing
 
     async def _guard(self, work) -> None:
         try:
@@ -185,8 +185,7 @@ class MqttClient:
     async def _dial(self) -> None:
         host, port = self._address
         family, kind, _, _, address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-        link = socket.socket(family, kind)
-        self._stream = asyncio.StreamReader(link)
+        self._socket = link = socket.socket(family, kind)
         link.setblocking(False)
         # Without it a small packet waits 40 ms for the last one's TCP acknowledgement. A TLS socket has no setsockopt.
         link.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
@@ -197,8 +196,8 @@ class MqttClient:
                 raise
         await _writable(link)
         if self._tls is not None:
-            link = self._tls.wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
-            self._stream = asyncio.StreamReader(link)
+            self._socket = self._tls.wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
+        self._stream = asyncio.StreamReader(self._socket)
 
     def _now_connected(self) -> None:
         self.connected = True

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from tests import vms
 
-WAIT_S = 30.0
+WAIT_S = 10.0
 _SCRIPT = Path(__file__).parent / "vm" / "mqtt_client.py"
 
 
