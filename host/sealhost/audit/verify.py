@@ -1,0 +1,168 @@
+"""The verification of a bundle: trusts neither the host nor whoever made the file, only the authority's keys that the
+auditor brought.
+
+What holds then: every opening that a box's log proves was requested, approved and granted by the rules; every entry
+under the last checkpoint is there, unaltered and in order; every count fits. What a bundle cannot show: what never
+reached a box and what came after its last checkpoint. A witness who remembers a later checkpoint, and people's own
+copies, show that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sealwire import chain, cose, errors
+from sealwire.errors import DecodeError
+
+from sealhost.audit.bundle import MANIFEST, RECEIPT, Bundle, entries_path
+from sealhost.audit.findings import Check, Finding, Findings, Rank
+from sealhost.audit.ledger import LedgerLine, ledger_of
+from sealhost.audit.letters import check_letters
+from sealhost.audit.log import BoxLog, check_log, read_lines
+from sealhost.audit.manifest import Manifest, check_archive, check_items, check_receipt, read_manifest
+from sealhost.audit.openings import judge_intent
+from sealhost.audit.replay import Event, Replay
+from sealhost.audit.requests import Papers, check_requests
+from sealhost.audit.rosters import RosterChain, Trust, Verify, check_matters, check_rosters
+
+
+@dataclass
+class BoxSummary:
+    """A box's log in numbers. proven: entries under a checkpoint; head: the chain's after them, in hex, for a witness
+    to compare.
+    """
+
+    kid: str
+    entries: int
+    proven: int
+    head: str
+    checkpoints: int
+    openings: int
+
+
+@dataclass
+class Result:
+    """What a verification says. ``ok`` only when nothing was found."""
+
+    site: str
+    made: int
+    rosters: int = 0
+    messages: int = 0
+    boxes: list[BoxSummary] = field(default_factory=list)
+    ledger: list[LedgerLine] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything holds."""
+        return not self.findings
+
+    def as_json(self) -> dict[str, Any]:
+        """As one object."""
+        return {
+            "ok": self.ok,
+            "site": self.site,
+            "made": self.made,
+            "rosters": self.rosters,
+            "messages": self.messages,
+            "boxes": [vars(box) for box in self.boxes],
+            "ledger": [line.as_json() for line in self.ledger],
+            "events": [{"box": e.box.hex(), "entry": e.seq, "time": e.time, "name": e.name} for e in self.events],
+            "findings": [finding.as_json() for finding in self.findings],
+            "notes": self.notes,
+        }
+
+
+def verify_bundle(bundle: Bundle, trust: Trust, verify: Verify) -> Result:
+    """Check everything that a bundle holds. Raises UnusableError when its manifest is none."""
+    manifest = read_manifest(bundle.items[MANIFEST])
+    site = manifest.site
+    findings = Findings()
+    check_archive(bundle, findings)
+    _check_manifest(bundle, manifest, trust, verify, findings)
+    rosters = check_rosters(bundle, site, trust, verify, findings)
+    wordings = check_matters(bundle, site, rosters, verify, findings)
+    letters = check_letters(bundle, site, rosters, verify, findings)
+    papers = Papers(rosters, letters, {}, [], set(), findings)
+    result = Result(site.hex(), manifest.made, len(rosters.rosters), len(letters.by_reference))
+    for kid in sorted({bytes.fromhex(path.split("/")[1]) for path in bundle.below("boxes/")}):
+        _check_box(bundle, kid, site, papers, verify, result)
+    check_requests(papers)
+    _note_silent_boxes(papers)
+    result.ledger = ledger_of(papers, wordings)
+    result.findings, result.notes = findings.ordered(), findings.notes
+    return result
+
+
+def _check_manifest(bundle: Bundle, manifest: Manifest, trust: Trust, verify: Verify, findings: Findings) -> None:
+    """The receipt needs a host's key and so the rosters, which are proven here on trial."""
+    trial = check_rosters(bundle, manifest.site, trust, verify, Findings())
+    why = check_receipt(bundle, manifest, _host_key(trial), verify)
+    if why is not None and trial.rosters:
+        findings.add(Rank.RECEIPT, RECEIPT, MANIFEST, Check.MANIFEST_RECEIPT, why)
+    check_items(bundle, manifest, findings, receipt_holds=why is None)
+    if not trial.rosters:
+        _check_site(bundle, manifest, findings)
+
+
+def _host_key(rosters: RosterChain) -> Callable[[bytes], bytes | None]:
+    """How to find a host's key in the last roster."""
+
+    def find(kid: bytes) -> bytes | None:
+        try:
+            return None if rosters.last is None else bytes(rosters.last.host(kid))
+        except errors.Refused:
+            return None
+
+    return find
+
+
+def _check_site(bundle: Bundle, manifest: Manifest, findings: Findings) -> None:
+    """No signature holds under another site's name: say so, when the boxes' logs say another one."""
+    for path in bundle.below("boxes/"):
+        if not path.endswith("/entries.cbor"):
+            continue
+        lines, _ = read_lines(bundle.items[path])
+        try:
+            origin = chain.read_entry(lines[0].raw) if lines else None
+        except DecodeError:
+            continue
+        if origin is not None and origin.kind == chain.ORIGIN and origin["site"] != manifest.site:
+            why = f"the manifest names another site than the box's log, which is of site {origin['site'].hex()}"
+            findings.add(Rank.FILE, MANIFEST, manifest.site.hex(), Check.SITE, why)
+
+
+def _check_box(bundle: Bundle, kid: bytes, site: bytes, papers: Papers, verify: Verify, result: Result) -> None:
+    findings, rosters = papers.findings, papers.rosters
+    path = entries_path(kid)
+    if rosters.box_key(kid) is None and rosters.broken_at is None:
+        why = f"no roster lists the box {kid.hex()}"
+        findings.add(Rank.CHAIN, path, kid.hex(), errors.name_of(errors.UNKNOWN_BOX), why)
+        return
+    if path not in bundle.items and findings.blames(path):
+        papers.logs[kid] = BoxLog(kid, path, broken=True)
+        return
+    log = check_log(bundle, site, kid, rosters, verify, findings)
+    if log.broken:
+        findings.note(f"box {kid.hex()}: what its log says after entry {len(log.entries)} was not checked")
+    replay = Replay(site, log, rosters, papers.letters, verify, findings, judge_intent)
+    replay.run()
+    papers.logs[kid] = log
+    papers.openings += replay.openings
+    papers.used |= replay.used
+    result.events += replay.events
+    head = log.heads[log.proven - 1].hex() if log.proven else ""
+    summary = BoxSummary(kid.hex(), len(log.entries), log.proven, head, len(log.checkpoints), len(replay.openings))
+    result.boxes.append(summary)
+
+
+def _note_silent_boxes(papers: Papers) -> None:
+    last = papers.rosters.last
+    for box in last.fields["boxes"] if last else []:
+        kid = cose.key_id(box["public"])
+        if kid not in papers.logs:
+            papers.findings.note(f"box {kid.hex()} of the last roster has no log in the bundle")
