@@ -30,8 +30,15 @@ REMEMBERED_KEYS = const(4)
 # The base point's table: for each i in 0..7 the multiples 1, 3, .. 15 of 2^(32*i)*B.
 _SPACING = const(32)
 _BASE_WIDTH = const(5)
+_BASE_ENTRIES = const(8)
 _KEY_WIDTH = const(3)
 _WHOLE = const(256)
+
+# An addition of a table's entry as one small number, which sorts by how often the sum is doubled afterwards.
+_ROW = const(12)
+_ENTRY = const(0xFFC)
+_OF_KEY = const(2)
+_NEGATIVE = const(1)
 
 _remembered = []  # (public key, table), the last used first
 _passing = bytearray(8 * 96)  # the table of a key that is not remembered
@@ -204,40 +211,41 @@ def _times_base(scalar: int) -> bytes:
 
 
 def _combine(base_digits: bytes, table: bytes, key_digits: bytes, spacing: int, entries: int) -> "object":
-    """base*B + key*A, with a table of A that has so many entries for every `spacing` bits; for public scalars.
+    """base*B + key*A, for public scalars; A's table has so many entries for every `spacing` bits of its scalar.
 
-    All digits of one weight modulo 2^spacing share one doubling (Straus; Yao; Lim and Lee, "More Flexible
-    Exponentiation with Precomputation", 1994).
+    All digits of one weight modulo 2^spacing share one doubling (Straus; Yao; Lim and Lee, "More Flexible Exponentiation
+    with Precomputation", 1994).
     """
+    steps = []
+    _plan(steps, base_digits, _SPACING, _BASE_ENTRIES, 0)
+    _plan(steps, key_digits, spacing, entries, _OF_KEY)
+    steps.sort(reverse=True)
     point = engine.identity()
-    doublings = 0
-    begun = False
-    for row in range(spacing - 1, -1, -1):
-        doublings += begun
-        for at in range(row, _WHOLE, spacing):
-            digit = key_digits[at]
-            if digit:
-                engine.double(point, doublings)
-                doublings = 0
-                begun = True
-                _add_digit(point, table, at // spacing * entries, digit)
-        if row < _SPACING:
-            for at in range(row, _WHOLE, _SPACING):
-                digit = base_digits[at]
-                if digit:
-                    engine.double(point, doublings)
-                    doublings = 0
-                    begun = True
-                    _add_digit(point, TABLE, (at >> 5) * 8, digit)
-    engine.double(point, doublings)
+    row = _WHOLE
+    for step in steps:
+        if row < _WHOLE and row > step >> _ROW:
+            engine.double(point, row - (step >> _ROW))
+        row = step >> _ROW
+        engine.add(point, table if step & _OF_KEY else TABLE, (step & _ENTRY) >> 2, step & _NEGATIVE)
+    engine.double(point, row % _WHOLE)
     return point
 
 
-def _add_digit(point: "object", table: bytes, first: int, digit: int) -> None:
-    if digit < 128:
-        engine.add(point, table, first + (digit >> 1), False)
-    else:
-        engine.add(point, table, first + ((256 - digit) >> 1), True)
+def _plan(steps: list, digits: bytes, spacing: int, entries: int, whose: int) -> None:
+    """Appends an addition for each digit that is not 0."""
+    row = 0
+    first = 0
+    for digit in digits:
+        if digit:
+            if digit < 128:
+                entry = first + (digit >> 1) << 2
+            else:
+                entry = first + ((256 - digit) >> 1) << 2 | _NEGATIVE
+            steps.append(row << _ROW | entry | whose)
+        row += 1
+        if row == spacing:
+            row = 0
+            first += entries
 
 
 def _write_table(table: bytearray, point: tuple, spacing: int, width: int) -> None:

@@ -33,16 +33,16 @@ EXCHANGE = const(4)
 _columns = bytearray(80)
 
 
-def run(registers: bytearray, program: bytes, mask: int) -> None:
-    """Works through a program; the target of a product or a square must not be one of its operands."""
-    _run(registers, program, len(program), mask, _columns)
+def run(registers: bytearray, program: bytes, mask: int, rounds: int) -> None:
+    """Works through a program, `rounds` times; the target of a product or a square must not be one of its operands."""
+    _run(registers, program, len(program), mask, rounds, _columns)
 
 
 # fmt: off
 @micropython.viper
-def _run(registers: ptr8, program: ptr8, length: int, mask: int, t: ptr32):
+def _run(registers: ptr8, program: ptr8, length: int, mask: int, rounds: int, t: ptr32):
     at = 0
-    while at < length:
+    while rounds:
         operation = program[at]
         o = ptr16(int(registers) + program[at + 1] * 40)
         a = ptr16(int(registers) + program[at + 2] * 40)
@@ -425,6 +425,9 @@ def _run(registers: ptr8, program: ptr8, length: int, mask: int, t: ptr32):
                 c = (c >> 13) + 2
             o[0] = o[0] + c * 608
         at += 4
+        if at == length:
+            at = 0
+            rounds -= 1
 # fmt: on
 
 

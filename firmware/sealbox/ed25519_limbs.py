@@ -133,28 +133,27 @@ def coordinates(point: bytearray) -> tuple:
 
 def double(point: bytearray, times: int) -> None:
     """Doubles a point in place, `times` times."""
-    for _ in range(times):
-        run(point, _DOUBLE, 0)
+    run(point, _DOUBLE, 0, times)
 
 
 def add(point: bytearray, table: bytes, entry: int, negative: bool) -> None:
     """Adds a table's entry to a point in place, or subtracts it. Not for secret entries: see `add_secret`."""
     unpack(point, _PLUS, table, entry * _ENTRY, 3)
-    run(point, _ADD_ENTRY, -1 if negative else 0)
+    run(point, _ADD_ENTRY, -1 if negative else 0, 1)
 
 
 def prepare(point: bytearray) -> bytes:
     """What `add_point` takes: a point in the form of a table's entry, and its Z."""
     work = copy(point)
     _put(work, _A, D2)
-    run(work, _PREPARE, 0)
+    run(work, _PREPARE, 0, 1)
     return bytes(work[_PLUS * NUMBER_BYTES : _OTHER_Z * NUMBER_BYTES] + work[_Z * NUMBER_BYTES : _E * NUMBER_BYTES])
 
 
 def add_point(point: bytearray, other: bytes) -> None:
     """Adds a prepared point to a point in place."""
     point[_PLUS * NUMBER_BYTES : _T * NUMBER_BYTES] = other
-    run(point, _ADD_POINT, 0)
+    run(point, _ADD_POINT, 0, 1)
 
 
 def add_secret(point: bytearray, table: bytes, first: int, digit: int) -> None:
@@ -166,14 +165,14 @@ def add_secret(point: bytearray, table: bytes, first: int, digit: int) -> None:
     negative = (digit >> 3) - 1  # -1 or 0
     choose(_chosen, table, first * _ENTRY, _ENTRY, (digit ^ negative) & 7)
     unpack(point, _PLUS, _chosen, 0, 3)
-    run(point, _ADD_ENTRY, negative)
+    run(point, _ADD_ENTRY, negative, 1)
 
 
 def power(z: int) -> tuple:
     """z^(2^250 - 1) and z^11: what inverses and square roots have in common."""
     registers = bytearray(REGISTERS * NUMBER_BYTES)
     _put(registers, _X, z)
-    run(registers, _POWER, 0)
+    run(registers, _POWER, 0, 1)
     return _number(registers, _C), _number(registers, _D)
 
 

@@ -74,7 +74,7 @@ def test_no_operation_overflows_or_leaves_a_limb_too_large(operation: str, bits:
             a, b = _limbs(first, rng), _limbs(second, rng)
             registers = bytearray(bytes(NUMBER) + a + b + bytes(NUMBER * (FIELD.REGISTERS - 3)))
             program = bytes((getattr(FIELD, operation), 0, 1, 1 if operation == "SQUARE" else 2))
-            run(registers, program, len(program), 0, bytearray(80))
+            run(registers, program, len(program), 0, 1, bytearray(80))
             assert _value(registers[:NUMBER]) % P == OPERATIONS[operation](_value(a), _value(b)) % P
             assert registers[NUMBER : 3 * NUMBER] == a + b
 
@@ -84,7 +84,7 @@ def test_a_sum_of_products_of_larger_limbs_would_overflow_the_boards_words() -> 
     large = (MOST + 300).to_bytes(2, "little") * LIMBS
     registers = bytearray(bytes(NUMBER) + large + bytes(NUMBER * (FIELD.REGISTERS - 2)))
     with pytest.raises(OutOfRangeError, match="does not fit 32 bits"):
-        run(registers, bytes((FIELD.MULTIPLY, 0, 1, 1)), 4, 0, bytearray(80))
+        run(registers, bytes((FIELD.MULTIPLY, 0, 1, 1)), 4, 0, 1, bytearray(80))
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, 10])
@@ -92,7 +92,7 @@ def test_repeated_squares_end_in_their_target(times: int) -> None:
     run = viper_functions(SEALBOX / "ed25519_field.py", Bounded(32, MOST))["_run"]
     a = _limbs("random", random.Random(times))
     registers = bytearray(bytes(NUMBER) + a + bytes(NUMBER * (FIELD.REGISTERS - 2)))
-    run(registers, bytes((FIELD.SQUARE, 0, 1, times)), 4, 0, bytearray(80))
+    run(registers, bytes((FIELD.SQUARE, 0, 1, times)), 4, 0, 1, bytearray(80))
     assert _value(registers[:NUMBER]) % P == pow(_value(a), 2**times, P)
 
 
@@ -100,7 +100,11 @@ def _curve(machine: Machine) -> types.SimpleNamespace:
     """The engine's Python on top of the model's machine code."""
     field = viper_functions(SEALBOX / "ed25519_field.py", machine)
     known = {name: value for name, value in vars(FIELD).items() if name.isupper()}
-    known["run"] = lambda registers, program, mask: field["_run"](registers, program, len(program), mask, bytearray(80))
+
+    def run(registers: bytearray, program: bytes, mask: int, rounds: int) -> None:
+        field["_run"](registers, program, len(program), mask, rounds, bytearray(80))
+
+    known["run"] = run
     for name in ("pack", "unpack", "choose"):
         known[name] = field[name]
     engine = _module("ed25519_limbs", **known)

@@ -10,13 +10,13 @@ PROGRAMS = [0]
 run = ed25519_limbs.run
 
 
-def counting_run(registers, program, mask):
+def counting_run(registers, program, mask, rounds):
     for at in range(0, len(program), 4):
         if program[at] == ed25519_field.MULTIPLY:
-            PROGRAMS[0] += 1
+            PROGRAMS[0] += rounds
         elif program[at] == ed25519_field.SQUARE:
-            PROGRAMS[0] += program[at + 3]
-    run(registers, program, mask)
+            PROGRAMS[0] += program[at + 3] * rounds
+    run(registers, program, mask, rounds)
 
 
 def measure(name, function):
