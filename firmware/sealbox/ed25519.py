@@ -213,8 +213,8 @@ def _times_base(scalar: int) -> bytes:
 def _combine(base_digits: bytes, table: bytes, key_digits: bytes, spacing: int, entries: int) -> "object":
     """base*B + key*A, for public scalars; A's table has so many entries for every `spacing` bits of its scalar.
 
-    All digits of one weight modulo 2^spacing share one doubling (Straus; Yao; Lim and Lee, "More Flexible Exponentiation
-    with Precomputation", 1994).
+    All digits of one weight modulo 2^spacing share one doubling (Straus; Yao; Lim and Lee, "More Flexible
+    Exponentiation with Precomputation", 1994).
     """
     steps = []
     _plan(steps, base_digits, _SPACING, _BASE_ENTRIES, 0)
