@@ -9,8 +9,11 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from .flash import LastWrite
-from .link import BoxError, ControlLink, State
+from .link import BoxError, ControlLink, State, StillWaitingError
 from .settings import ROOT, Settings
+
+LOG_LINES = 20
+"""How much of the firmware's log an error quotes."""
 
 
 class VirtualBox:
@@ -248,7 +251,15 @@ class VirtualBox:
     def wait_for(
         self, predicate: Callable[[State], bool], timeout: float = 10.0, what: str = "the expected state"
     ) -> State:
-        return self.link.wait_for(predicate, timeout, what)
+        """Returns the first state, from the present one on, for which the predicate holds; none is skipped.
+
+        After `timeout` seconds raises StillWaitingError with the state and the end of what the firmware printed.
+        """
+        try:
+            return self.link.wait_for(predicate, timeout, what)
+        except StillWaitingError as error:
+            printed = "\n".join(self.firmware_log().splitlines()[-LOG_LINES:])
+            raise StillWaitingError(f"{error}\nThe firmware printed last:\n{printed}") from None
 
     def wait_shutter(self, bay: int, shutter: str, timeout: float = 10.0) -> None:
         self.wait_for(lambda state: state["bays"][bay - 1]["shutter"] == shutter, timeout, f"bay {bay} {shutter}")

@@ -78,6 +78,8 @@ def test_crash_of_the_firmware_is_reported_with_its_traceback(tmp_path):
         assert state["exit_status"] == 1
         box.wait_shutter(1, "closed")
         assert "RuntimeError: no such luck" in box.firmware_log()
+        with pytest.raises(StillWaitingError, match="RuntimeError: no such luck"):
+            box.wait_display("alive", timeout=0.05)
         box.cut_power()
         assert box.state["vm"] == "off"
 
