@@ -9,6 +9,7 @@ two checkpoints are named, and among them the one without which, or in another p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sealwire import cbor, chain, cose, errors, limits, messages
@@ -54,7 +55,7 @@ class BoxLog:
         return self.entries[seq - 1]
 
 
-def write_entries(first_head: bytes, entries: list[bytes]) -> bytes:
+def write_entries(first_head: bytes, entries: Iterable[bytes]) -> bytes:
     """The file of a log from its first entry on. ``first_head`` is the chain's genesis."""
     out = bytearray()
     head = first_head
