@@ -1,4 +1,5 @@
-"""What the virtual box and the firmware's `board/sim.py` say to each other; the other end's copy is in that file.
+"""What the virtual box and the firmware's `board/sim.py` say to each other; the other end's copy is in that file and
+`sim_link.py` beside it.
 
 The firmware connects twice to the box's socket. The first byte tells what for: `R` for requests, which are answered one
 by one, or `E` for events, which the box sends as they happen. Both carry records of 16 bytes, little-endian: kind (u8),

@@ -3,16 +3,14 @@
 Outputs, clock and flash are requests answered one by one on the first socket. Inputs come as they happen on the second,
 and are kept here as an interrupt would keep them: the newest readings, and a bounded ring of edges for each bay.
 A record is 16 bytes little-endian (kind, argument, length, three words), followed by `length` bytes of payload.
-`hardware/sim/wire.py` describes both directions; the two files belong together.
+`hardware/sim/wire.py` describes both directions; it belongs together with this file and `sim_link.py`.
 
 A socket that fails means that the box has lost its power: the VM ends at once, as a board's would.
 """
 
 import asyncio
-import errno
 import os
 import select
-import socket
 import struct
 import sys
 import time
@@ -20,26 +18,7 @@ from asyncio import core
 
 from micropython import const
 
-from . import EDGE_RING, LOST, MAX_DRIVE_MS, MAX_RANDOM, TICKS_MASK, Board
-
-_RECORD = "<BBHIII"
-_RECORD_SIZE = const(16)
-
-# Requests.
-_HELLO = const(1)
-_OPEN = const(2)
-_CLOSE = const(3)
-_CLOCK = const(4)
-_SET_CLOCK = const(5)
-_SHOW = const(6)
-_BUZZ = const(7)
-_RANDOM = const(8)
-_FEED = const(9)
-_RESET = const(10)
-_READ = const(11)
-_WRITE = const(12)
-_ERASE = const(13)
-_SYNC = const(14)
+from . import EDGE_RING, LOST, MAX_DRIVE_MS, MAX_RANDOM, TICKS_MASK, Board, sim_link
 
 # Events.
 _INPUTS = const(1)
@@ -56,76 +35,6 @@ _RECEIVED = const(128)  # ours: any reading has come
 _LATCHED = const(7)  # _TAMPERED | _LID | _BUTTON
 
 
-def _power_lost() -> None:
-    sys.exit(70)
-
-
-class _Requests:
-    """The socket of requests. One is under way at a time; an answer with an error number becomes OSError."""
-
-    def __init__(self, path: str) -> None:
-        self._socket = _connect(path, b"R")
-        self._header = bytearray(_RECORD_SIZE)
-        self._answer = memoryview(bytearray(_RECORD_SIZE))
-
-    def call(self, kind: int, argument: int = 0, a: int = 0, b: int = 0, data: bytes = b"", into: object = None) -> int:
-        """Sends a request and returns the answer's first word; its payload goes `into` a buffer of the right length."""
-        length = len(data) if into is None else len(into)
-        struct.pack_into(_RECORD, self._header, 0, kind, argument, length, a, b, 0)
-        try:
-            self._socket.sendall(self._header)
-            if data:
-                self._socket.sendall(data)
-            self._fill(self._answer)
-            _, failed, length, value, _, _ = struct.unpack(_RECORD, self._answer)
-            if length:
-                self._fill(memoryview(into))
-        except OSError:
-            _power_lost()
-        if failed:
-            raise OSError(failed)
-        return value
-
-    def _fill(self, view: memoryview) -> None:
-        filled = 0
-        while filled < len(view):
-            n = self._socket.readinto(view[filled:])
-            if not n:
-                raise OSError(errno.ECONNRESET)
-            filled += n
-
-
-class _Flash:
-    """The data partition. As on the board, writing without an offset erases the blocks first."""
-
-    def __init__(self, requests: _Requests, block_size: int, blocks: int) -> None:
-        self._requests = requests
-        self._block_size = block_size
-        self._blocks = blocks
-
-    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
-        self._requests.call(_READ, 0, block, offset, into=buffer)
-
-    def writeblocks(self, block: int, buffer: bytearray, offset: "int | None" = None) -> None:
-        if offset is None:
-            for each in range(len(buffer) // self._block_size):
-                self._requests.call(_ERASE, 0, block + each)
-            offset = 0
-        self._requests.call(_WRITE, 0, block, offset, data=buffer)
-
-    def ioctl(self, operation: int, argument: int) -> "int | None":
-        if operation == 4:
-            return self._blocks
-        if operation == 5:
-            return self._block_size
-        if operation == 6:
-            self._requests.call(_ERASE, 0, argument)
-            return 0
-        if operation == 3:
-            self._requests.call(_SYNC)
-        return 0
-
-
 class SimBoard(Board):
     """The virtual box's Board. The path of its socket is in the environment (SEALBOX_SIM)."""
 
@@ -135,18 +44,18 @@ class SimBoard(Board):
             raise OSError(
                 "SEALBOX_SIM is not set: start the firmware through the virtual box (python -m hardware.sim run)"
             )
-        self._requests = _Requests(path)
+        self._requests = sim_link.Requests(path)
         answer = bytearray(8)
-        self.bays = self._requests.call(_HELLO, into=answer)
+        self.bays = self._requests.call(sim_link.HELLO, into=answer)
         self._cause, block_size, blocks = struct.unpack("<BxHI", answer)
-        self._flash = _Flash(self._requests, block_size, blocks)
+        self._flash = sim_link.Flash(self._requests, block_size, blocks)
         self._readings = (0, 0, 0, 0, 0)  # flags, battery, switches, seals, drives
         self._latched = 0  # flags that were set since they were last looked at
         self._rings = tuple([] for _ in range(self.bays))
         self._ticks_offset = -1  # not told yet
         self._changed = asyncio.Event()
         self._partial = b""
-        self._events = _connect(path, b"E")
+        self._events = sim_link.connect(path, b"E")
         self._poll = select.poll()
         self._poll.register(self._events, select.POLLIN)
         while not self._readings[0]:  # the box sends its time and readings first
@@ -159,10 +68,10 @@ class SimBoard(Board):
     def open(self, bay: int, max_ms: int) -> bool:
         if max_ms < 1:
             raise ValueError("max_ms must be positive")
-        return bool(self._requests.call(_OPEN, self._index(bay), min(max_ms, MAX_DRIVE_MS)))
+        return bool(self._requests.call(sim_link.OPEN, self._index(bay), min(max_ms, MAX_DRIVE_MS)))
 
     def close(self, bay: int) -> None:
-        self._requests.call(_CLOSE, self._index(bay))
+        self._requests.call(sim_link.CLOSE, self._index(bay))
 
     def driving(self, bay: int) -> bool:
         return self._bit(4, self._index(bay))
@@ -213,20 +122,20 @@ class SimBoard(Board):
         return (time.ticks_ms() + self._ticks_offset) & TICKS_MASK
 
     def clock(self) -> "int | None":
-        return self._requests.call(_CLOCK) or None
+        return self._requests.call(sim_link.CLOCK) or None
 
     def set_clock(self, utc: int) -> None:
         if not 0 < utc < 0x1_0000_0000:
             raise ValueError("the clock takes UTC seconds of 32 bits")
-        self._requests.call(_SET_CLOCK, 0, utc)
+        self._requests.call(sim_link.SET_CLOCK, 0, utc)
 
     # Outputs
 
     def show(self, lines: "list[str]") -> None:
-        self._requests.call(_SHOW, data="\n".join(lines).encode())
+        self._requests.call(sim_link.SHOW, data="\n".join(lines).encode())
 
     def buzz(self, pattern: "tuple[int, ...]") -> None:
-        self._requests.call(_BUZZ, data=struct.pack("<%dH" % len(pattern), *pattern))
+        self._requests.call(sim_link.BUZZ, data=struct.pack("<%dH" % len(pattern), *pattern))
 
     # The machine
 
@@ -234,18 +143,18 @@ class SimBoard(Board):
         if not 0 < n <= MAX_RANDOM:
             raise ValueError("1 to %d random bytes at once" % MAX_RANDOM)
         data = bytearray(n)
-        self._requests.call(_RANDOM, into=data)
+        self._requests.call(sim_link.RANDOM, into=data)
         return bytes(data)
 
     def feed(self) -> None:
-        self._requests.call(_FEED)
+        self._requests.call(sim_link.FEED)
 
     def reset_cause(self) -> int:
         return self._cause
 
     def reset(self) -> None:
-        self._requests.call(_RESET)
-        _power_lost()
+        self._requests.call(sim_link.RESET)
+        sim_link.power_lost()
 
     def flash(self) -> object:
         return self._flash
@@ -283,11 +192,11 @@ class SimBoard(Board):
             except OSError:
                 data = b""
             if not data:
-                _power_lost()
+                sim_link.power_lost()
             data = self._partial + data
-            whole = len(data) // _RECORD_SIZE * _RECORD_SIZE
-            for start in range(0, whole, _RECORD_SIZE):
-                self._take(struct.unpack_from(_RECORD, data, start))
+            whole = len(data) // sim_link.RECORD_SIZE * sim_link.RECORD_SIZE
+            for start in range(0, whole, sim_link.RECORD_SIZE):
+                self._take(struct.unpack_from(sim_link.RECORD, data, start))
             self._partial = data[whole:]
 
     def _take(self, record: tuple) -> None:
@@ -322,13 +231,3 @@ def _wake_earlier(skipped_ms: int) -> None:
     for task, due, thrown in tasks:
         queue.push(task, due - skipped_ms if due > now else due)
         task.data = thrown  # push() forgets what is to be thrown into a cancelled task
-
-
-def _connect(path: str, role: bytes) -> socket.socket:
-    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        link.connect(struct.pack("<H", socket.AF_UNIX) + path.encode() + b"\0")
-        link.sendall(role)
-    except OSError:
-        _power_lost()
-    return link
