@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sealhost.links import Message
@@ -11,6 +12,7 @@ from sealhost.links.address import BrokerAddress
 from sealhost.links.mqtt import MqttLink
 from sealwire import topics
 
+from tests import vms
 from tests.brokers import Broker, broker, mosquitto, rumqttd  # noqa: F401
 from tests.firmware.mqtt_vm import WAIT_S, VmClient
 
@@ -110,3 +112,10 @@ def test_a_payload_of_8_kib_passes_and_one_more_byte_is_refused(host: MqttLink, 
     assert box.event("refused", 0)
     box.publish(1, OUT, b"x" * 8192)
     assert seen.get(timeout=WAIT_S).payload == b"x" * 8192
+
+
+def test_the_link_leaves_the_heap_to_others(compiled_modules: tuple[Path, ...]) -> None:
+    printed = vms.run_unix(Path(__file__).parent / "vm" / "link_memory.py", modules=compiled_modules).checked()
+    imported, made = map(int, printed.split())
+    assert imported <= 28 * 1024  # asyncio and sealwire.topics are 11 of them
+    assert made <= 4 * 1024
