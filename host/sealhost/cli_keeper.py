@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from pathlib import Path
 from typing import Annotated
 
@@ -279,8 +280,9 @@ def follow_request(
     inbox = topics.inbox(desk.profile.site, desk.profile.signer.kid)
     told: list[dict[str, object]] = []
     end = time.monotonic() + longest_s
-    while time.monotonic() < end:
-        mail = session.hear(min(1.0, end - time.monotonic()))
+    earlier = deque(session.boxes)
+    while earlier or time.monotonic() < end:
+        mail = earlier.popleft() if earlier else session.hear(min(1.0, end - time.monotonic()))
         if mail is None:
             continue
         if mail.topic == inbox:

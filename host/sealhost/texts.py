@@ -196,6 +196,103 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "spends": ("{spends} impressions", "{spends} 次"),
     "fact_decision": ("{who}: {verdict}", "{who}：{verdict}"),
+    # authority
+    "kind_roster": ("roster", "名册"),
+    "kind_matters": ("matter list", "盖章事项清单"),
+    "kind_reset": ("reset", "复位"),
+    "draft_wrong": ("The draft is wrong at {where}: {detail}", "草稿有误，位置 {where}：{detail}"),
+    "list_wrong": ("The matter list is wrong at {where}: {detail}", "事项清单有误，位置 {where}：{detail}"),
+    "list_too_long": ("The list takes {parts} messages, {most} at most.", "清单需 {parts} 条消息，最多 {most} 条。"),
+    "roster_too_large": (
+        "The roster would have {size} bytes, {most} at most: shorten names, or spread people over fewer keys.",
+        "名册将有 {size} 字节，最多 {most}：请缩短名称或减少密钥。",
+    ),
+    "version_used": (
+        "Version {version} may have reached a host already; the next free one is {free}.",
+        "第 {version} 版可能已送达主机；下一可用版本为 {free}。",
+    ),
+    "file_exists": ("{path} is there already. Nothing was changed.", "{path} 已存在，未作更改。"),
+    "nothing_signed": ("Nothing is signed yet. Run `{command}` first.", "尚未签署，请先运行 {command}。"),
+    "not_enough_signatures": (
+        "{have} of {need} authority keys have signed. Let the others run `authority roster countersign {path}` and put their files beside it.",
+        "{need} 个主管密钥中已有 {have} 个签名。请其他持钥人运行 authority roster countersign {path}，并把文件放到一起。",
+    ),
+    "unknown_token": (
+        "The token in this file was not given out here, or was used before. Do not enrol it; ask the person.",
+        "文件中的令牌不是此处发出的，或已用过。请勿登记，并询问本人。",
+    ),
+    "key_present": ("This key is in the draft already.", "草稿中已有该密钥。"),
+    "two_people_one_name": (
+        "Several people in the draft are called {name}; give --number.",
+        "草稿中有多人名为 {name}，请给出 --number。",
+    ),
+    "authority_made": (
+        "Authority key {code}\n  public key: {public}\n  site:       {site}\nThe public key goes into every box and to every person; {home}/key.pem stays here. Copy it to a safe place.",
+        "主管密钥 {code}\n  公钥：{public}\n  社区：{site}\n公钥要写入每个印章盒并交给每个人；{home}/key.pem 请勿外传，并妥善备份。",
+    ),
+    "draft_made": ("Edit {path}, then run `authority roster sign`.", "请编辑 {path}，然后运行 authority roster sign。"),
+    "draft_changed": ("Draft changed: {path}", "草稿已修改：{path}"),
+    "will_sign_roster": ("You sign roster {version}. It says:", "您将签署第 {version} 版名册，内容如下："),
+    "changes": ("Against roster {version}:", "与第 {version} 版相比："),
+    "no_changes": ("Nothing changes.", "没有变化。"),
+    "roster_signed": ("Signed: {path}", "已签署：{path}"),
+    "published": ("The host has it: {what}, version {version}.", "主机已收妥：{what}，第 {version} 版。"),
+    "roster_authority": (
+        "Authority: {threshold} of these {count} keys must sign the next roster",
+        "主管：下一版名册须由以下 {count} 个密钥中的 {threshold} 个签名",
+    ),
+    "roster_person": (
+        "Person {number} {name}: {roles}; {start} to {end}; keys {keys}",
+        "人员 {number} {name}：{roles}；{start} 至 {end}；密钥 {keys}",
+    ),
+    "roster_host": ("Host {code}", "主机 {code}"),
+    "roster_bay": (
+        "Box {box} bay {bay}: seal {seal}, rules {rules}",
+        "印章盒 {box} 印舱 {bay}：印章“{seal}”，规则 {rules}",
+    ),
+    "roster_rule": (
+        "Rule {number}: matters {matters}; raised by a {raiser}; needs {groups}; {denials} denial(s) end it; at most {impressions} impressions; open {open}, decide within {wait}, use within {use}",
+        "规则 {number}：事项 {matters}；由{raiser}发起；须经 {groups}；{denials} 人否决即终止；最多 {impressions} 次；开启 {open}，审批时限 {wait}，使用时限 {use}",
+    ),
+    "roster_matters": ("Matter list {digest}", "事项清单 {digest}"),
+    "roster_release": ("Allowed release {digest}", "允许的固件 {digest}"),
+    "matters_read": ("{count} matters in {parts} part(s).", "共 {count} 项，分 {parts} 部分。"),
+    "matters_signed": (
+        "Matter list {version} is signed, and its digest is in {draft}. Sign and publish that roster as well.",
+        "第 {version} 版事项清单已签署，摘要已写入 {draft}。请一并签署并发布名册。",
+    ),
+    "token_made": (
+        "Token for {name}: {token}\nIt serves once. The person runs:\n  {command}",
+        "{name} 的令牌：{token}\n仅可使用一次。请本人运行：\n  {command}",
+    ),
+    "enrolment": (
+        "{name}, key {code}. Compare the code with the person before you go on.",
+        "{name}，密钥 {code}。请先与本人核对代码。",
+    ),
+    "will_reset": (
+        "You clear {what} on box {box}, after its log entry {seq}.",
+        "您将为印章盒 {box} 清除 {what}（日志第 {seq} 条之后）。",
+    ),
+    # provisioning
+    "box_is": (
+        "Box {code}, firmware {firmware}, site {site}\n  public key: {public}",
+        "印章盒 {code}，固件 {firmware}，社区 {site}\n  公钥：{public}",
+    ),
+    "hold_button": (
+        "Hold the box's button now. Its display must show the site code {code}.",
+        "请按住印章盒按钮。屏幕应显示社区代码 {code}。",
+    ),
+    "provisioned": (
+        "The box belongs to the site now. Compare {code} with its display.\nAdd it to the roster: authority roster add-box --key {public} --bay …",
+        "印章盒已归属本社区。请与屏幕核对 {code}。\n加入名册：authority roster add-box --key {public} --bay …",
+    ),
+    "no_serial": ("The line {port} cannot be opened: {detail}.", "无法打开串口 {port}：{detail}。"),
+    "box_silent": ("No box answers on {port} within {seconds} s.", "{seconds} 秒内 {port} 上没有印章盒应答。"),
+    "box_refused": ("The box refused: {reason}.", "印章盒拒绝：{reason}。"),
+    "box_other_site": (
+        "The box belongs to site {site} already; log and key live and die together, so it must be erased first.",
+        "印章盒已属于社区 {site}；日志与密钥共存亡，须先清除。",
+    ),
 }
 
 

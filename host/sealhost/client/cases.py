@@ -7,12 +7,11 @@ that the keeper signed. What only the host says is kept apart (`host_state`).
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from sealwire import messages, rules, topics
+from sealwire import limits, messages, rules, topics
 from sealwire.errors import SealwireError
 from sealwire.messages import Message
 
@@ -114,21 +113,31 @@ class Cases:
         ClientError: no_such_request, which_request.
         """
         wanted = text.strip().lower()
-        known = {request.reference: request for request in self.own()}
-        if session is not None:
-            known.update((request.reference, request) for request in self.inbox(session))
-        found = _matching(known.values(), wanted)
+        found = _matching(self.own(), wanted)
+        problem: ClientError | None = None
         if not found:
-            with contextlib.suppress(ValueError):
-                item = self._api.request(bytes.fromhex(wanted)) if len(wanted) == 64 else None
-                candidates = [self._believed(raw) for raw in signed_parts(item or {})]
-                known.update((one.reference, one) for one in candidates if one is not None)
-            if not _matching(known.values(), wanted):
-                known.update((request.reference, request) for request in self.at_host())
-            found = _matching(known.values(), wanted)
+            try:
+                found = _matching(self._asked(wanted), wanted)
+            except ClientError as error:
+                problem = error
+        if not found and session is not None:
+            found = _matching(self.inbox(session), wanted)
+        if not found and problem is not None:
+            raise problem
         if len(found) != 1:
             raise ClientError("which_request" if found else "no_such_request", text=text)
         return found[0]
+
+    def _asked(self, wanted: str) -> list[Message]:
+        """What the host shows for a whole reference, else all that it shows."""
+        try:
+            reference = bytes.fromhex(wanted)
+        except ValueError:
+            reference = b""
+        if len(reference) != limits.HASH:
+            return self.at_host()
+        believed = [self._believed(raw) for raw in signed_parts(self._api.request(reference) or {})]
+        return [request for request in believed if request is not None]
 
     def look(self, request: Message, *, now: int) -> Case:
         """A request with its details and decisions."""
@@ -149,7 +158,7 @@ class Cases:
         digest = bytes(case.request["details"]).hex()
         try:
             kept = self._profile.blob(digest)
-            content = self._api.get_blob(digest) if kept is None else kept[16:]
+            content = self._api.get_blob(digest) if kept is None else kept[limits.SALT :]
             if content is None:
                 case.problem = "details_missing"
                 return

@@ -10,13 +10,12 @@ from typing import Any
 
 from sealwire import cose, errors, messages, rules, topics
 from sealwire.errors import Refused
-from sealwire.messages import Message, has
+from sealwire.messages import Message
 from sealwire.roster import Roster
 
 from sealhost.client.errors import ClientError
 from sealhost.client.profile import Kept, Profile
 
-ROLES = {"keeper": 1, "officer": 2, "auditor": 3, "secretary": 4, "director": 5}
 VERDICTS = {messages.APPROVE: "approve", messages.DENY: "deny", messages.WITHDRAW: "withdraw"}
 
 
@@ -57,6 +56,18 @@ def places(roster: Roster) -> list[Place]:
     return [Place(cose.key_id(box["public"]), box, bay) for box in roster.fields["boxes"] for bay in box["bays"]]
 
 
+def find_box(roster: Roster, box: str | None) -> bytes:
+    """The one box (kid) meant by its short code, or its kid or how that begins. ClientError: no_such_bay, which_bay."""
+    found = {place.box for place in places(roster) if box is None or _means(box, place.box)}
+    if len(found) != 1:
+        raise ClientError("which_bay" if found else "no_such_bay", places="; ".join(map(place_text, places(roster))))
+    return found.pop()
+
+
+def _means(text: str, box: bytes) -> bool:
+    return box.hex().startswith(text.lower()) or messages.short_code(box).lower() == text.lower()
+
+
 def find_place(roster: Roster, box: str | None, bay: int | None, seal: str | None) -> Place:
     """The one bay meant by a box (its kid or how that begins, or its short code), a bay number, a seal's name or a
     part of it.
@@ -65,12 +76,7 @@ def find_place(roster: Roster, box: str | None, bay: int | None, seal: str | Non
     """
     found = places(roster)
     if box is not None:
-        wanted = box.lower()
-        found = [
-            place
-            for place in found
-            if place.box.hex().startswith(wanted) or messages.short_code(place.box).lower() == wanted
-        ]
+        found = [place for place in found if _means(box, place.box)]
     if bay is not None:
         found = [place for place in found if place.bay["number"] == bay]
     if seal is not None:
@@ -194,8 +200,3 @@ def keep(profile: Profile, message: Message, *, box: bytes | None = None, made: 
     """A signed message as the outbox takes it; `box` gets it too."""
     extra = () if box is None else (to_box(profile, box),)
     return Kept(message.reference, message.name, message.raw, (to_host(profile), *extra), made, **more)
-
-
-def role_names(mask: int, names: dict[int, str]) -> list[str]:
-    """The roles in a set of roles, by name where they have one."""
-    return [names.get(number, f"role {number}") for number in range(1, 16) if has(mask, number)]

@@ -7,11 +7,11 @@ published again with growing delays, and stays in the profile folder when time r
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
@@ -32,6 +32,7 @@ FIRST_REPEAT_S = 1.0
 LONGEST_REPEAT_S = 15.0
 RETAINED_QUIET_S = 0.5
 RETAINED_LONGEST_S = 5.0
+MAX_BOX_MAIL = 2000  # a day's worth of a busy box
 # Not the last word: the host or the sender is a moment behind, and the same message passes later.
 PROVISIONAL = (errors.NEWER_ROSTER, errors.TOO_FAST)
 
@@ -42,7 +43,9 @@ class Session:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self._mail: queue.Queue[Mail] = queue.Queue()
-        self._held: list[Mail] = []
+        self._kept: list[Mail] = []
+        self.boxes: deque[Mail] = deque(maxlen=MAX_BOX_MAIL)
+        """What the boxes said so far, whoever was waiting for something else just then."""
         self._link = self._make_link()
 
     def _make_link(self) -> MqttLink:
@@ -84,24 +87,28 @@ class Session:
 
     def hear(self, timeout_s: float) -> Mail | None:
         """The next message, None when none came in time."""
-        with contextlib.suppress(queue.Empty):
-            return self._mail.get(timeout=max(timeout_s, 0.001))
-        return None
+        try:
+            mail = self._mail.get(timeout=max(timeout_s, 0.001))
+        except queue.Empty:
+            return None
+        if mail.retained:
+            self._kept.append(mail)
+        if "/box/" in mail.topic:
+            self.boxes.append(mail)
+        return mail
 
-    def retained(self) -> list[Mail]:
-        """What the broker had kept for us: all that comes until it is quiet for a moment."""
+    def retained(self, enough: str = "") -> list[Mail]:
+        """What the broker had kept for us: all that comes until it is quiet, or until the topic `enough`."""
         end = time.monotonic() + RETAINED_LONGEST_S
-        while time.monotonic() < end:
-            mail = self.hear(RETAINED_QUIET_S)
-            if mail is None:
+        while time.monotonic() < end and not any(mail.topic == enough for mail in self._kept):
+            if self.hear(RETAINED_QUIET_S) is None:
                 break
-            self._held.append(mail)
-        return [mail for mail in self._held if mail.retained]
+        return list(self._kept)
 
     def status(self, box: bytes) -> list[bytes]:
         """What a box's retained status topic holds, if anything has come."""
         topic = topics.box_status(self.profile.site, box)
-        return [mail.payload for mail in self.retained() if mail.topic == topic]
+        return [mail.payload for mail in self.retained(topic) if mail.topic == topic]
 
 
 class Postman:

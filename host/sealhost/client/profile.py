@@ -109,13 +109,18 @@ class Profile:
             raise ClientError("bad_profile", path=path, detail=error) from error
         return cls(home, settings, keys.load(home / KEY_FILE, os.environ.get(PASSPHRASE_VARIABLE)))
 
+    @staticmethod
+    def own_key(home: Path) -> keys.Signer:
+        """A folder's key, made if there is none yet."""
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        passphrase = os.environ.get(PASSPHRASE_VARIABLE)
+        path = home / KEY_FILE
+        return keys.load(path, passphrase) if path.exists() else keys.create(path, passphrase)
+
     @classmethod
     def make(cls, home: Path, settings: Settings) -> Profile:
         """Set up a folder with a new key, or give one that is there its settings anew; its key stays."""
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        passphrase = os.environ.get(PASSPHRASE_VARIABLE)
-        key_file = home / KEY_FILE
-        signer = keys.load(key_file, passphrase) if key_file.exists() else keys.create(key_file, passphrase)
+        signer = cls.own_key(home)
         if (home / SETTINGS_FILE).is_file() and cls.open(home).site != settings.site:
             raise ClientError("other_site", home=home)
         write_whole(home / SETTINGS_FILE, _settings_text(settings).encode())
