@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sealwire import chain, messages
 
@@ -27,6 +27,7 @@ from sealhost.audit.bundle import (
 from sealhost.audit.letters import EXPORTED
 from sealhost.audit.log import write_entries
 from sealhost.audit.manifest import build_manifest, build_receipt
+from sealhost.store import export as store
 
 
 class Source(Protocol):
@@ -51,6 +52,32 @@ class Source(Protocol):
         """The checkpoints that proved them, the last one covering the last entry."""
 
 
+class StoreSource:
+    """A site of the host's store, seen by one connection (of `Database.read`) and so at one moment."""
+
+    def __init__(self, tx: Any, site: bytes) -> None:
+        self._tx = tx
+        self._site = site
+
+    def roster_messages(self) -> Iterable[bytes]:
+        return (raw for _, _, raw in store.roster_messages(self._tx, self._site))
+
+    def matters_messages(self) -> Iterable[bytes]:
+        return (raw for _, _, raw in store.matters_messages(self._tx, self._site))
+
+    def messages(self) -> Iterable[bytes]:
+        return (raw for _, raw in store.messages(self._tx, self._site))
+
+    def boxes(self) -> Iterable[bytes]:
+        return store.boxes(self._tx, self._site)
+
+    def entries(self, box: bytes) -> Iterable[bytes]:
+        return (raw for _, raw in store.entries(self._tx, self._site, box))
+
+    def checkpoints(self, box: bytes) -> Iterable[bytes]:
+        return (raw for _, raw in store.checkpoints(self._tx, self._site, box))
+
+
 def collect_items(source: Source, site: bytes) -> dict[str, bytes]:
     """All items but the manifest and its receipt, by path. Raises DecodeError for a stored message that is none."""
     items = {}
@@ -65,7 +92,10 @@ def collect_items(source: Source, site: bytes) -> dict[str, bytes]:
         if message.number in EXPORTED:
             items[message_path(message.reference)] = raw
     for box in source.boxes():
-        items[entries_path(box)] = write_entries(chain.genesis(site), source.entries(box))
+        content = write_entries(chain.genesis(site), source.entries(box))
+        if not content:
+            continue  # listed by a roster, but nothing was heard of it yet
+        items[entries_path(box)] = content
         for raw in source.checkpoints(box):
             message = messages.read(raw, site, (messages.CHECKPOINT,))
             items[checkpoint_path(box, message["seq"], message.reference)] = raw

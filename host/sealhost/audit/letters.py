@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from sealwire import errors, messages
 from sealwire.errors import Refused, SealwireError
 from sealwire.messages import (
-    ACK,
     DECISION,
     FINISH,
     GRANT,
@@ -27,11 +26,11 @@ from sealhost.audit.bundle import Bundle, message_path
 from sealhost.audit.findings import Check, Findings, Rank
 from sealhost.audit.rosters import RosterChain, Verify
 
-EXPORTED = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT, GRANT, TIME, ACK, RESET, RELEASE)
+EXPORTED = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT, GRANT, TIME, RESET, RELEASE)
 """The types that a bundle holds besides rosters, matters and checkpoints; refused messages are not kept."""
 
 _BY_PERSON = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT)
-_BY_HOST = (GRANT, TIME, ACK)
+_BY_HOST = (GRANT, TIME)
 
 
 @dataclass

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from sealwire import cose, errors, messages
+from sealwire import cose, errors, limits, messages
 from sealwire.errors import Refused, SealwireError
 from sealwire.messages import Message
 from sealwire.roster import Roster, check_roster, check_succession
@@ -218,7 +218,7 @@ def check_matters(
 def _match_lists(
     parts: dict[int, dict[int, Message]], chain: RosterChain, findings: Findings
 ) -> dict[int, dict[int, str]]:
-    lists: dict[bytes, dict[int, str]] = {list_digest([]): {}}
+    lists: dict[bytes, dict[int, str]] = {bytes(limits.HASH): {}}  # a roster without a list names none
     for numbered in parts.values():
         whole = [numbered[number] for number in sorted(numbered)]
         lists[list_digest([part.payload for part in whole])] = {
