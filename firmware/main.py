@@ -1,8 +1,13 @@
 """Wiring: which part of the firmware knows which. What each does is said where it stands."""
 
-import asyncio
 import gc
+
+# Collect early and often, from the first import on: what stays must not lie scattered between what went.
+gc.threshold(8 * 1024)
+
+import asyncio
 import os
+import sys
 
 import vfs
 from sealbox import board as boards
@@ -61,12 +66,13 @@ async def idle(board: object) -> None:
 async def set_up(board: object, me: object, console: Console) -> None:
     """Wait until the box is told its site; the codes stay on the display while the button is held."""
     board.show(display.unset(me))
-    task = asyncio.create_task(feed(board))
+    tasks = (asyncio.create_task(feed(board)), asyncio.create_task(console.run()))
     await console.told.wait()
     board.show(display.told(me, console.fields))
     while board.button():
         await asyncio.sleep_ms(50)
-    task.cancel()
+    for task in tasks:
+        task.cancel()
 
 
 async def feed(board: object) -> None:
@@ -115,12 +121,9 @@ async def serve(board: object, me: object, fields: dict) -> None:
     intake = Intake(site, me, box, rosters, outbox, ed25519.verify)
     user = (fields["user"], fields.get("password") or "") if "user" in fields else None
     link = MqttLink(fields["broker"], fields["port"], site, me.kid, intake.receive, outbox.connected, user=user)
-    asyncio.create_task(link.run())
-    asyncio.create_task(outbox.run(link))
-    asyncio.create_task(intake.run())
-    asyncio.create_task(show(board, box, link))
     print("box", messages.short_code(me.kid), "serves; boot", journal.boot, "log", journal.log.seq)
-    await box.watch()
+    # The first of them to fail ends all: a box that lost one of its parts closes and starts afresh.
+    await asyncio.gather(box.watch(), link.run(), outbox.run(link), intake.run(), show(board, box, link))
 
 
 async def show(board: object, box: Box, link: object) -> None:
@@ -131,9 +134,8 @@ async def show(board: object, box: Box, link: object) -> None:
         await asyncio.sleep(1)
 
 
-async def main() -> None:
+async def main(board: object) -> None:
     """Boot: shutters first, then flash, key, configuration, work."""
-    board = boards.find()
     for bay in range(1, board.bays + 1):
         board.close(bay)
     try:
@@ -141,14 +143,25 @@ async def main() -> None:
         me = identity.load(DATA, board, "log" in os.listdir(DATA))
         fields = config.load(DATA)
         console = Console(board, me, DATA, fields)
-        asyncio.create_task(console.run())
         if fields is None:
             await set_up(board, me, console)
-        await serve(board, me, console.fields)
+        await asyncio.gather(console.run(), serve(board, me, console.fields))
     except (OSError, LogCorrupt, DecodeError, identity.KeyLost) as error:
         print("out of order:", repr(error))
         board.show(display.broken(repr(error)))
         await idle(board)
 
 
-asyncio.run(main())
+def run() -> None:
+    """Run until something fails that nobody foresaw; say what, end every drive, and start afresh."""
+    board = boards.find()
+    try:
+        asyncio.run(main(board))
+    except Exception as error:  # noqa: BLE001 - the last line of defence: it hides nothing, and resets
+        for bay in range(1, board.bays + 1):
+            board.close(bay)
+        sys.print_exception(error)
+        board.reset()
+
+
+run()

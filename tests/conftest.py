@@ -16,3 +16,9 @@ settings.load_profile("sealbox")
 def compiled_modules() -> tuple[Path, ...]:
     """Module folders with the firmware and sealwire as .mpy, freshly built: what `vms.run_unix(modules=...)` takes."""
     return vms.compiled_modules()
+
+
+@pytest.fixture(scope="session")
+def firmware_image() -> tuple[Path, ...]:
+    """The whole firmware as a board runs it, freshly built: what `VirtualBox(modules=...)` takes."""
+    return vms.firmware_image()

@@ -55,6 +55,11 @@ def compiled_modules() -> tuple[Path, ...]:
     return (ROOT / "build" / "firmware",)
 
 
+def firmware_image() -> tuple[Path, ...]:
+    """The same modules as the image of a board's ROM partition: what a VirtualBox runs in place."""
+    return (compiled_modules()[0].with_suffix(".romfs"),)
+
+
 def unix_command(script: Path, args: Sequence[str] = (), heap_kib: int = BOARD_HEAP_KIB) -> list[str]:
     """The command line that runs a script on the 64-bit VM; with unix_environment(), for processes that stay."""
     return [str(_MICROPYTHON), "-X", f"heapsize={heap_kib}k", str(script), *args]

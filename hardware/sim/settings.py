@@ -9,11 +9,9 @@ INTERPRETER = Path(sys.executable).with_name("micropython")
 
 
 def firmware_modules() -> tuple[Path, ...]:
-    """Where the VM finds its modules: what was compiled, or else the sources."""
-    compiled = ROOT / "build" / "firmware"
-    if (compiled / "main.mpy").exists():
-        return (compiled,)
-    return (ROOT / "firmware", ROOT / "protocol")
+    """Where the VM finds its modules: the image for a board's ROM partition, or else the sources."""
+    image = ROOT / "build" / "firmware.romfs"
+    return (image,) if image.exists() else (ROOT / "firmware", ROOT / "protocol")
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Settings:
     main: Path | None = None
     """A script to run instead of the firmware's main."""
     modules: tuple[Path, ...] = field(default_factory=firmware_modules)
+    """Folders, and at most one ROM image (*.romfs), which the VM runs in place as a board does."""
     heap_kib: int = 160
     interpreter: Path = INTERPRETER
     block_size: int = 4096

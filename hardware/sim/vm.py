@@ -15,6 +15,8 @@ from pathlib import Path
 
 from .settings import Settings
 
+ROM = Path(__file__).with_name("rom")
+
 LOG_LIMIT_BYTES = 8 * 1024 * 1024
 """firmware.log is set aside as firmware.log.old when it has grown so large."""
 
@@ -104,19 +106,25 @@ class Vm:
 
     def start(self) -> None:
         settings = self._settings
+        images = [str(path) for path in settings.modules if path.suffix == ".romfs"]
+        folders = [str(path) for path in settings.modules if path.suffix != ".romfs"]
         environment = {
             **os.environ,
-            "MICROPYPATH": ":".join([*map(str, settings.modules), ".frozen"]),
+            "MICROPYPATH": ":".join([*folders, ".frozen"]),
             "SEALBOX_SIM": "board.sock",
         }
+        interpreter = [str(settings.interpreter)]
         program = ["-m", "main"] if settings.main is None else [str(settings.main.resolve())]
+        if images:
+            interpreter = [sys.executable, str(ROM / "launch.py"), images[0]]
+            program = [str(ROM / "boot.py"), *program[-1:]]
         stdin, self._stdin = os.pipe()
         stdout, stdout_end = os.pipe()
         # The firmware reads what has come, as from USB, instead of waiting for as much as it asked for.
         os.set_blocking(stdin, False)
         os.set_blocking(self._stdin, False)
         self._process = subprocess.Popen(
-            [str(settings.interpreter), "-X", f"heapsize={settings.heap_kib}k", *program],
+            [*interpreter, "-X", f"heapsize={settings.heap_kib}k", *program],
             stdin=stdin,
             stdout=stdout_end,
             stderr=stdout_end,
