@@ -7,6 +7,8 @@ Leaves to others: where events come from (people's messages, proven log entries,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -41,7 +43,8 @@ class Event(StrEnum):
 
 
 _S, _E = State, Event
-_ENDINGS = {_E.OPENED: _S.OPEN}  # the box had opened before it heard: what it logged counts
+# The box had opened before it heard of the end: what it logged counts.
+_ENDED = {_E.OPENED: _S.OPEN, _E.CLOSED_SPENT: _S.FINISHED}
 
 TRANSITIONS: dict[State, dict[Event, State]] = {
     _S.WAITING: {
@@ -51,6 +54,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         _E.FINISHED_BY_KEEPER: _S.FINISHED,
         _E.IMPOSSIBLE: _S.FAILED,
         _E.OPENED: _S.OPEN,
+        _E.CLOSED_SPENT: _S.FINISHED,
     },
     _S.APPROVED: {
         _E.RULE_UNMET: _S.WAITING,
@@ -70,15 +74,17 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         _E.FINISHED_BY_KEEPER: _S.FINISHED,
         _E.IMPOSSIBLE: _S.FAILED,
         _E.OPENED: _S.OPEN,
+        _E.CLOSED_WITH_REST: _S.APPROVED,
+        _E.CLOSED_SPENT: _S.FINISHED,
     },
     _S.OPEN: {  # only the box's own log ends it
         _E.CLOSED_WITH_REST: _S.APPROVED,
         _E.CLOSED_SPENT: _S.FINISHED,
     },
-    _S.FINISHED: _ENDINGS,
-    _S.DENIED: _ENDINGS,
-    _S.EXPIRED: _ENDINGS,
-    _S.FAILED: _ENDINGS,
+    _S.FINISHED: _ENDED,
+    _S.DENIED: _ENDED,
+    _S.EXPIRED: _ENDED,
+    _S.FAILED: _ENDED,
 }
 
 LIVE = (State.WAITING, State.APPROVED, State.GRANTED, State.OPEN)
@@ -88,3 +94,48 @@ LIVE = (State.WAITING, State.APPROVED, State.GRANTED, State.OPEN)
 def step(state: State, event: Event) -> State:
     """The state after an event; the same state when the event means nothing in it."""
     return TRANSITIONS[state].get(event, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a request at one moment."""
+
+    now: int
+    expires: int  # decisions are waited for until then
+    impressions: int
+    opened: int = 0  # times the box wrote an intent
+    open_now: bool = False  # an intent without its closing
+    spent: int = 0
+    finished: bool = False  # by its keeper
+    impossible: bool = False
+    denied: bool = False
+    approved: bool = False
+    until: int = 0  # last second of use, when approved
+    granted: bool = False  # a grant is alive
+
+
+def events(facts: Facts) -> Iterator[Event]:
+    """What the facts say, in the order in which it counts: first what the box did, then what people said, then time."""
+    if facts.open_now:
+        yield Event.OPENED
+    elif facts.opened:
+        yield Event.CLOSED_SPENT if facts.spent >= facts.impressions else Event.CLOSED_WITH_REST
+    if facts.finished:
+        yield Event.FINISHED_BY_KEEPER
+    if facts.impossible:
+        yield Event.IMPOSSIBLE
+    if facts.denied:
+        yield Event.DENIALS_REACHED
+    yield Event.RULE_MET if facts.approved else Event.RULE_UNMET
+    if not facts.approved and facts.now > facts.expires:
+        yield Event.WAIT_OVER
+    if facts.approved and facts.now > facts.until:
+        yield Event.USE_OVER
+    yield Event.GRANT_STORED if facts.granted else Event.GRANT_REFUSED
+
+
+def settle(state: State, facts: Facts) -> State:
+    """The state that the facts lead to. The same facts again change nothing more."""
+    for event in events(facts):
+        state = step(state, event)
+    return state

@@ -10,7 +10,7 @@ from sealhost.store.models import Box, Checkpoint, Entry, MattersMessage, Messag
 
 
 def messages(tx: Connection, site: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(reference, raw) of every accepted message of people and authority (reset), and of the host's grants and times."""
+    """(reference, raw) of every accepted message of people, of resets, and of the host's grants and times."""
     query = select(Message.reference, Message.raw).where(Message.site == site).order_by(Message.id)
     for row in tx.execute(query):
         yield row.reference, row.raw

@@ -1,0 +1,6 @@
+"""`python -m sealhost`."""
+
+from sealhost.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The host's settings: `sealhost.toml` in its home folder, environment variables SEALHOST_…, command-line options.
+
+An option wins over a variable, a variable over the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+FILE_NAME = "sealhost.toml"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Times in the unit that the name says."""
+
+    model_config = SettingsConfigDict(env_prefix="SEALHOST_", extra="forbid")
+
+    home: Path = Field(exclude=True, description="the folder that holds everything of this host")
+    database_url: str | None = Field(None, description="SQLAlchemy's URL; sealbox.db in the home folder if not set")
+    broker: str | None = Field(None, description="mqtt://… or mqtts://…; the embedded broker if not set")
+    broker_port: int = Field(0, ge=0, le=65535, description="port of the embedded broker on 127.0.0.1; 0: a free one")
+    broker_ca_file: Path | None = Field(None, description="certificates that a mqtts:// broker is checked with")
+    listen: str = Field("127.0.0.1:8080", description="address and port of the HTTP interface; port 0: a free one")
+    key_passphrase: SecretStr | None = Field(None, description="of host.key; better as SEALHOST_KEY_PASSPHRASE")
+    tick_seconds: float = Field(0.5, gt=0, le=10, description="how often time is looked at")
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise ValueError("an address and a port, like 127.0.0.1:8080")
+        return value
+
+    @property
+    def listen_host(self) -> str:
+        """The address to listen on."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def listen_port(self) -> int:
+        """The port to listen on; 0: a free one."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'sealbox.db'}"
+
+    @property
+    def key_file(self) -> Path:
+        """The host's signing key."""
+        return self.home / "host.key"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options, then variables, then the file."""
+        home = init_settings().get("home")
+        path = Path(str(home)) / FILE_NAME if home is not None else None
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+
+TEMPLATE = """\
+# Settings of this Sealbox host. Everything is optional; `sealhost run --help` tells what can be set.
+# broker = "mqtts://user:password@broker.example:8883"   # without it, an embedded broker on 127.0.0.1
+# broker_port = 1883                                     # of the embedded broker; without it, a free one
+# listen = "127.0.0.1:8080"                              # the HTTP interface
+# database_url = "postgresql+psycopg://…"                # without it, sealbox.db in this folder
+"""
+"""What `init` writes."""

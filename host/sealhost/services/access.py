@@ -1,0 +1,119 @@
+"""Who may use the HTTP interface, and the files that go over it.
+
+Guarantees: only a key of the current roster (a person's, or the authority's) signs in, each challenge works once, and
+a token is stored only as its SHA-256. A person sees their own site and nothing of another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from sealwire import errors, limits
+from sealwire.cose import key_id
+from sealwire.errors import Refused
+from sealwire.strict import strict
+
+from sealhost.services.context import Context, Turn
+from sealhost.store import access, sites
+
+CHALLENGE_S = 120
+SESSION_S = 3600
+MAX_OPEN_CHALLENGES = 8
+MAX_BLOB_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who is signed in."""
+
+    site: bytes
+    kid: bytes
+
+
+class Access:
+    """Sign-in and blobs."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def challenge(self, kid: bytes, site: bytes | None = None) -> bytes:
+        """A challenge for a key to sign. Raises Refused: unknown_signer, too_fast."""
+        with self._context.turn() as turn:
+            found = self._site_of(turn, kid, site)
+            if access.count_sign_ins(turn.tx, kid, turn.now) >= MAX_OPEN_CHALLENGES:
+                raise Refused(errors.TOO_FAST)
+            challenge = secrets.token_bytes(32)
+            access.add_sign_in(turn.tx, challenge, found, kid, turn.now + CHALLENGE_S)
+        return challenge
+
+    def sign_in(self, kid: bytes, challenge: bytes, signature: bytes) -> tuple[str, int]:
+        """(token, when it ends) for a signed challenge. Raises Refused: bad_token, bad_signature, unknown_signer."""
+        with self._context.turn() as turn:
+            given = access.take_sign_in(turn.tx, challenge)
+        if given is None or given.kid != kid or given.expires < self._context.now():
+            raise Refused(errors.BAD_TOKEN, "no such challenge: ask for a new one")
+        with self._context.turn() as turn:
+            public_key = _public_key(turn, given.site, kid)
+            signed = b"sealbox/1/sign-in/" + given.site.hex().encode() + b"/" + challenge
+            if not strict(public_key, signature) or not self._context.verify(public_key, signed, signature):
+                raise Refused(errors.BAD_SIGNATURE)
+            token, expires = secrets.token_urlsafe(32), turn.now + SESSION_S
+            access.add_session(turn.tx, _hash(token), given.site, kid, expires, turn.now)
+        return token, expires
+
+    def caller(self, token: str) -> Caller:
+        """Who holds a token. Raises Refused: bad_token, or unknown_signer when the roster lists the key no more."""
+        with self._context.view() as turn:
+            row = access.session(turn.tx, _hash(token), turn.now)
+            if row is None:
+                raise Refused(errors.BAD_TOKEN)
+            _public_key(turn, row.site, row.kid)
+            return Caller(row.site, row.kid)
+
+    def blob(self, site: bytes, digest: bytes) -> bytes:
+        """Salt and content. Raises Refused: unknown_details."""
+        with self._context.view() as turn:
+            body = access.blob(turn.tx, site, digest)
+        if body is None:
+            raise Refused(errors.UNKNOWN_DETAILS)
+        return body
+
+    def put_blob(self, caller: Caller, digest: bytes, body: bytes) -> None:
+        """Keep a blob; the same again changes nothing. Raises Refused: too_large, unknown_details (another digest)."""
+        if not limits.SALT <= len(body) <= MAX_BLOB_BYTES:
+            raise Refused(errors.TOO_LARGE if body else errors.TRUNCATED)
+        if hashlib.sha256(body).digest() != digest:
+            raise Refused(errors.UNKNOWN_DETAILS, "the body has another digest")
+        with self._context.turn() as turn:
+            if not access.has_blob(turn.tx, caller.site, digest):
+                access.add_blob(turn.tx, caller.site, digest, body, caller.kid, turn.now)
+
+    def _site_of(self, turn: Turn, kid: bytes, site: bytes | None) -> bytes:
+        for row in sites.all_sites(turn.tx):
+            if site in (None, row.site):
+                try:
+                    _public_key(turn, row.site, kid)
+                except Refused:
+                    continue
+                return bytes(row.site)
+        raise Refused(errors.UNKNOWN_SIGNER)
+
+
+def _public_key(turn: Turn, site: bytes, kid: bytes) -> bytes:
+    keys, _ = turn.authority(site)
+    for key in keys:
+        if key_id(key) == kid:
+            return key
+    roster = turn.roster(site)
+    if roster is None:
+        raise Refused(errors.UNKNOWN_SIGNER)
+    person, public_key = roster.signer(kid)
+    if not person["from"] <= turn.now <= person["until"]:
+        raise Refused(errors.SIGNER_NOT_VALID)
+    return public_key
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

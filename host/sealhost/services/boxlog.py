@@ -1,0 +1,240 @@
+"""A box's log at the host: entries are staged until a checkpoint that the box signed proves them.
+
+Guarantees: only what hashes from the stored head to a signed one is stored for good; it is acked only after that is
+committed; staged entries that do not fit are dropped, and the box is asked to send them anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from sealwire import chain, errors, limits, messages
+from sealwire.chain import Entry
+from sealwire.errors import Refused
+from sealwire.messages import Message
+from sqlalchemy import Row
+
+from sealhost.core.backoff import delay_s
+from sealhost.services import granting
+from sealhost.services.context import Turn
+from sealhost.services.lifecycles import refresh
+from sealhost.services.weighing import FATAL
+from sealhost.store import boxes, outbox, sites
+from sealhost.store import messages as message_store
+
+_log = structlog.get_logger(__name__)
+
+MAX_STAGED = 2 * limits.KEEP_ENTRIES
+"""More than a box keeps unproven; entries are unsigned, so somebody else might send them."""
+UNPROVEN_WAIT_S = 300
+
+
+def acknowledge(turn: Turn, box: Row[Any]) -> None:
+    """Tell a box how far its log is proven and stored."""
+    fields = {"box": box.kid, "seq": box.seq, "head": box.head}
+    turn.send(turn.to_box(box.site, box.kid), turn.sign(messages.ACK, fields, box.site))
+
+
+def take_entries(turn: Turn, box: Row[Any], fields: dict[str, Any]) -> None:
+    """Stage a batch of entries. Raises DecodeError for what is no entry, Refused for a flood."""
+    last = boxes.last_staged(turn.tx, box.site, box.kid)
+    seq, head = (last.seq, last.head) if last is not None else (box.seq, box.head)
+    rows: list[dict[str, Any]] = []
+    read: list[Entry] = []
+    for number, raw in enumerate(fields["entries"], fields["first"]):
+        entry = chain.read_entry(raw)
+        if number <= box.seq:
+            continue
+        if number <= seq and not rows:
+            known = boxes.staged_at(turn.tx, box.site, box.kid, number)
+            if known is not None and known.raw == raw:
+                continue
+            boxes.unstage(turn.tx, box.site, box.kid, number)
+            seq, head = number - 1, boxes.head_at(turn.tx, box.site, box.kid, number - 1) or box.head
+        if number != seq + 1:
+            break
+        seq, head = number, chain.next_head(head, raw)
+        rows.append({"seq": seq, "raw": raw, "head": head, "kind": entry.kind, "request": entry.get("request")})
+        read.append(entry)
+    if seq - box.seq > MAX_STAGED:
+        raise Refused(errors.TOO_FAST, "more unproven entries than a box keeps")
+    if not rows and fields["first"] > seq + 1:
+        acknowledge(turn, box)  # something in between is missing: send from there
+        return
+    boxes.stage(turn.tx, box.site, box.kid, rows)
+    for entry in read:
+        _notice(turn, box, entry, proven=False)
+    granting.advance(turn, box.site, box.kid)
+
+
+def _notice(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
+    """Act on an entry. What is not proven only changes what is shown, and delays or hastens what is sent."""
+    site = box.site
+    message = entry.get("message")
+    if entry.kind == chain.INTENT:
+        _granted(turn, box, entry, proven)
+    elif entry.kind == chain.REFUSED and message is not None:
+        _refused(turn, box, message, entry["reason"], proven)
+    elif message is not None:
+        if proven:
+            outbox.answered(turn.tx, site, message)
+        else:
+            outbox.hold(turn.tx, site, message, turn.now + UNPROVEN_WAIT_S)
+    request = entry.get("request")
+    if request is not None:
+        refresh(turn, site, request)
+    if entry.kind in (chain.CLOSED, chain.INTERRUPTED):
+        message_store.hurry(turn.tx, turn.now, site, box.kid, entry["bay"])
+
+
+def _granted(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
+    grant = outbox.grant(turn.tx, box.site, entry["grant"])
+    if grant is None:
+        if proven:
+            _log.error("the box opened by a grant that is not ours", box=box.kid.hex(), grant=entry["grant"].hex())
+            turn.record(box.site, "foreign_grant", entry["request"], box.kid, entry["grant"].hex())
+        return
+    boxes.drop_challenges(turn.tx, box.site, box.kid, nonce=grant.nonce)
+    if proven:
+        outbox.set_grant(turn.tx, box.site, grant.reference, "taken")
+        outbox.answered(turn.tx, box.site, grant.reference)
+    else:
+        outbox.hold(turn.tx, box.site, grant.reference, turn.now + UNPROVEN_WAIT_S)
+
+
+def _refused(turn: Turn, box: Row[Any], message: bytes, reason: int, proven: bool) -> None:
+    """The box refused a message: a grant is taken back and made again later, anything else is no longer repeated."""
+    site = box.site
+    grant = outbox.grant(turn.tx, site, message)
+    if grant is None:
+        if proven:
+            outbox.answered(turn.tx, site, message)
+        return
+    row = message_store.request(turn.tx, site, grant.request)
+    if row is None or grant.state not in ("alive", "refused"):
+        return
+    name = errors.name_of(reason)
+    _log.warning("the box refused a grant", request=grant.request.hex(), reason=name, proven=proven)
+    if grant.state == "alive":
+        outbox.set_grant(turn.tx, site, message, "refused", reason)
+        outbox.answered(turn.tx, site, message)
+        message_store.update_request(
+            turn.tx, site, grant.request, reason=reason, ask_at=turn.now + delay_s(row.asks + 1), asks=row.asks + 1
+        )
+    if reason == errors.STALE_NONCE:
+        boxes.drop_challenges(turn.tx, site, box.kid, nonce=grant.nonce)
+    refresh(turn, site, grant.request, reason if proven and reason in FATAL else 0)
+
+
+def take_checkpoint(turn: Turn, box: Row[Any], message: Message, answer: bool) -> None:
+    """Use a checkpoint whose signature was checked: prove what is staged, note how the box is, answer with an ack.
+
+    Raises Refused: other_chain, when it contradicts what is stored or names another box, site or authority.
+    """
+    seq, head = message["seq"], message["head"]
+    if seq <= box.seq:
+        if (boxes.head_at(turn.tx, box.site, box.kid, seq) or box.head) != head:
+            raise Refused(errors.OTHER_CHAIN, f"a checkpoint at {seq} contradicts the stored log")
+    elif boxes.head_at(turn.tx, box.site, box.kid, seq) == head:
+        _prove(turn, box, message)
+    else:
+        if boxes.staged_at(turn.tx, box.site, box.kid, seq) is not None:
+            boxes.unstage(turn.tx, box.site, box.kid)
+            _log.warning("staged entries do not fit the checkpoint: dropped", box=box.kid.hex(), seq=seq)
+            for row in message_store.of_bay(turn.tx, box.site, box.kid):
+                refresh(turn, box.site, row.reference)
+    _note(turn, box, message)
+    current = boxes.get(turn.tx, box.site, box.kid)
+    if answer and current is not None:
+        acknowledge(turn, current)
+    granting.advance(turn, box.site, box.kid)
+
+
+def _prove(turn: Turn, box: Row[Any], message: Message) -> None:
+    rows = boxes.staged(turn.tx, box.site, box.kid, message["seq"])
+    if box.seq == 0:
+        _check_origin(turn, box, chain.read_entry(rows[0].raw))
+    boxes.prove(turn.tx, box.site, box.kid, rows)
+    boxes.update_box(turn.tx, box.site, box.kid, seq=message["seq"], head=message["head"])
+    boxes.put_checkpoint(turn.tx, box.site, box.kid, message["seq"], message.raw, turn.now)
+    turn.record(box.site, "log_stored", message.reference, box.kid, f"to {message['seq']}")
+    for row in rows:
+        _notice(turn, box, chain.read_entry(row.raw), proven=True)
+
+
+def _check_origin(turn: Turn, box: Row[Any], entry: Entry) -> None:
+    """The first entry must name this box, this site, and authority keys that the site has or had."""
+    site = sites.get(turn.tx, box.site)
+    assert site is not None
+    trusted = [(sorted(sites.authority_keys(site)), site.threshold)]
+    for version in sites.adopted_versions(turn.tx, box.site):
+        roster = turn.roster_of(box.site, version)
+        if roster is not None:
+            trusted.append((sorted(roster.fields["authority"]), roster.fields["threshold"]))
+    if entry.kind == chain.ORIGIN and (entry["box"], entry["site"]) == (box.public, box.site):
+        keys = (sorted(entry["authority"]), entry["threshold"])
+        if keys in trusted:
+            return
+    raise Refused(errors.OTHER_CHAIN, "the log's first entry names another box, site or authority")
+
+
+def _note(turn: Turn, box: Row[Any], message: Message) -> None:
+    """How the box is, unless this checkpoint is older than what is known."""
+    if (message["boot"], message["seq"]) < (box.boot, box.checkpoint_seq):
+        return
+    roster = turn.roster(box.site)
+    behind = roster is not None and message["roster"] < roster.version
+    set_clock = bool(message["clock_set"])
+    boxes.drop_challenges(turn.tx, box.site, box.kid, before_boot=message["boot"])
+    boxes.update_box(
+        turn.tx, box.site, box.kid,
+        checkpoint=message.raw, checkpoint_seq=message["seq"], boot=message["boot"], roster=message["roster"],
+        firmware=message["firmware"], seen=turn.now, clock_set=set_clock,
+        push_at=turn.now if behind else None, pushes=0 if message["roster"] != box.roster else box.pushes,
+        time_at=None if set_clock else turn.now, times=0 if set_clock else box.times,
+    )  # fmt: skip
+    if message["boot"] != box.boot or not box.online:
+        boxes.update_box(turn.tx, box.site, box.kid, online=True)
+        message_store.hurry(turn.tx, turn.now, box.site, box.kid)
+        outbox.hurry(turn.tx, turn.now, box.site, box.kid)
+
+
+def take_challenge(turn: Turn, box: Row[Any], message: Message) -> None:
+    """Use a challenge whose signature was checked. Raises Refused: other_chain, when it contradicts the stored log."""
+    known = boxes.challenge(turn.tx, box.site, box.kid, message["bay"])
+    if message["boot"] < box.boot:
+        return  # of before the last start: an old one, come late
+    if known is not None and (message["boot"], message["seq"]) < (known.boot, known.seq):
+        return
+    head = boxes.head_at(turn.tx, box.site, box.kid, message["seq"])
+    if head is not None and head != message["head"]:
+        if message["seq"] <= box.seq:
+            raise Refused(errors.OTHER_CHAIN, "the challenge does not continue the stored log")
+        boxes.unstage(turn.tx, box.site, box.kid)
+        head = None
+    if known is None or known.nonce != message["nonce"]:
+        boxes.put_challenge(
+            turn.tx, site=box.site, box=box.kid, bay=message["bay"], nonce=message["nonce"], raw=message.raw,
+            boot=message["boot"], seq=message["seq"], head=message["head"], roster=message["roster"], received=turn.now,
+        )  # fmt: skip
+    if message["roster"] > box.roster:
+        boxes.update_box(turn.tx, box.site, box.kid, roster=message["roster"])
+    if head is None:
+        acknowledge(turn, box)  # its entries are still to come: from there
+        return
+    if not box.clock_set:
+        _send_time(turn, box, message)
+        return
+    granting.repeat(turn, box.site, message["nonce"])
+    granting.advance(turn, box.site, box.kid, again=True)
+
+
+def _send_time(turn: Turn, box: Row[Any], message: Message) -> None:
+    fields = {"box": box.kid, "nonce": message["nonce"], "utc": turn.now}
+    raw = turn.sign(messages.TIME, fields, box.site)
+    own = messages.read(raw, box.site)
+    if message_store.find(turn.tx, box.site, own.reference) is None:
+        message_store.add(turn.tx, box.site, own.reference, messages.TIME, own.kid, raw, turn.now)
+    turn.record(box.site, "time", own.reference, box.kid)
+    turn.send(turn.to_box(box.site, box.kid), raw)

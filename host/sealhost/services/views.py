@@ -1,0 +1,179 @@
+"""What the host shows: dicts ready for JSON. Signed messages go along as base64, so that whoever reads can check."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+from sealwire import errors, messages
+from sealwire.errors import Refused
+from sealwire.roster import Roster
+from sqlalchemy import Row
+
+from sealhost.services.context import Context, Turn
+from sealhost.services.weighing import substitutes_of
+from sealhost.store import boxes, sites
+from sealhost.store import messages as message_store
+
+MAX_REQUESTS = 500
+
+
+def _text(raw: bytes) -> str:
+    return b64encode(raw).decode()
+
+
+class Views:
+    """Reads. `site` is trusted to be one that the caller may see."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def sites(self) -> list[dict[str, str]]:
+        """The sites of this host."""
+        with self._context.view() as turn:
+            return [{"site": row.site.hex(), "name": row.name} for row in sites.all_sites(turn.tx)]
+
+    def roster(self, site: bytes) -> dict[str, Any]:
+        """The adopted roster's messages. Raises Refused: no_roster."""
+        with self._context.view() as turn:
+            version = sites.newest_version(turn.tx, site)
+            if not version:
+                raise Refused(errors.NO_ROSTER)
+            rows = sites.messages_of_version(turn.tx, site, version)
+        return {"version": version, "messages": [_text(row.raw) for row in rows]}
+
+    def matters(self, site: bytes) -> dict[str, Any]:
+        """All matter lists' messages; the roster's digest says which list holds."""
+        with self._context.view() as turn:
+            rows = sites.matters(turn.tx, site)
+        return {"version": rows[-1].version if rows else 0, "messages": [_text(row.raw) for row in rows]}
+
+    def boxes(self, site: bytes) -> list[dict[str, Any]]:
+        """The boxes, each with its last checkpoint."""
+        with self._context.view() as turn:
+            return [self._box(turn, row) for row in boxes.all_boxes(turn.tx, site)]
+
+    def _box(self, turn: Turn, row: Row[Any]) -> dict[str, Any]:
+        last = boxes.last_staged(turn.tx, row.site, row.kid)
+        return {
+            "kid": row.kid.hex(),
+            "public": row.public.hex(),
+            "online": row.online,
+            "seen": row.seen,
+            "checkpoint": _text(row.checkpoint) if row.checkpoint else None,
+            "proven_seq": row.seq,
+            "proven_head": row.head.hex(),
+            "received_seq": last.seq if last is not None else row.seq,
+            "boot": row.boot,
+            "clock_set": row.clock_set,
+            "roster": row.roster,
+            "firmware": row.firmware,
+            "bays": _bays(turn.roster(row.site), row.kid),
+        }
+
+    def requests(self, site: bytes, state: str | None = None) -> list[dict[str, Any]]:
+        """The newest requests, of one state or all."""
+        with self._context.view() as turn:
+            rows = message_store.requests(turn.tx, site, None if state is None else [state], MAX_REQUESTS)
+            return [self._request(turn, row) for row in rows]
+
+    def request(self, site: bytes, reference: bytes) -> dict[str, Any]:
+        """One request. Raises Refused: unknown_request."""
+        with self._context.view() as turn:
+            row = message_store.request(turn.tx, site, reference)
+            if row is None:
+                raise Refused(errors.UNKNOWN_REQUEST)
+            return self._request(turn, row)
+
+    def _request(self, turn: Turn, row: Row[Any]) -> dict[str, Any]:
+        signed = message_store.about_request(turn.tx, row.site, row.reference)
+        raws = [message.raw for message in signed if message.type != messages.GRANT]
+        roster = turn.roster(row.site)
+        decisions = [messages.read(m.raw, row.site) for m in signed if m.type == messages.DECISION]
+        if roster is not None and any(decision.get("for") is not None for decision in decisions):
+            raws += [message.raw for message in substitutes_of(turn, roster, row.site)]
+        return {
+            "reference": row.reference.hex(),
+            "code": messages.short_code(row.reference),
+            "state": row.live_state,
+            "proven": row.state == row.live_state,
+            "reason": errors.name_of(row.reason) if row.reason else None,
+            "until": row.until or None,
+            "impressions": row.impressions,
+            "opened": row.opened,
+            "spent": row.spent,
+            "pressed": row.pressed,
+            "received": row.received,
+            "changed": row.changed,
+            "messages": [_text(raw) for raw in raws],
+            "grants": [_text(message.raw) for message in signed if message.type == messages.GRANT],
+        }
+
+    def ledger(self, site: bytes) -> list[dict[str, Any]]:
+        """The register of seal use, newest first: one line for each request, from proven facts where `proven`."""
+        with self._context.view() as turn:
+            roster = turn.roster(site)
+            rows = message_store.requests(turn.tx, site, None, MAX_REQUESTS)
+            wordings = _wordings(turn, site)
+            return [self._line(turn, roster, row, wordings) for row in rows]
+
+    def _line(self, turn: Turn, roster: Roster | None, row: Row[Any], wordings: dict[int, str]) -> dict[str, Any]:
+        reports = message_store.of_request(turn.tx, row.site, row.reference, messages.REPORT)
+        declared = messages.read(reports[-1], row.site)["impressions"] if reports else None
+        approved, denied = _voices(turn, roster, row)
+        seal = next((bay["seal"] for bay in _bays(roster, row.box) if bay["number"] == row.bay), None)
+        return {
+            "code": messages.short_code(row.reference),
+            "request": row.reference.hex(),
+            "box": row.box.hex(),
+            "bay": row.bay,
+            "seal": seal,
+            "matter": row.matter,
+            "wording": wordings.get(row.matter),
+            "created": row.created,
+            "keeper": _name(roster, row.person),
+            "approved_by": approved,
+            "denied_by": denied,
+            "state": row.live_state,
+            "proven": row.state == row.live_state,
+            "impressions": row.impressions,
+            "spent": row.spent,
+            "pressed": row.pressed,
+            "declared": declared,
+        }
+
+
+def _voices(turn: Turn, roster: Roster | None, row: Row[Any]) -> tuple[list[str], list[str]]:
+    approved: list[str] = []
+    denied: list[str] = []
+    for raw in message_store.of_request(turn.tx, row.site, row.reference, messages.DECISION):
+        decision = messages.read(raw, row.site)
+        try:
+            number = roster.signer(decision.kid)[0]["number"] if roster is not None else 0
+        except Refused:
+            number = 0
+        names = approved if decision["verdict"] == messages.APPROVE else denied
+        names.append(_name(roster, number))
+    return approved, denied
+
+
+def _name(roster: Roster | None, number: int) -> str:
+    person = roster.person(number) if roster is not None else None
+    return str(person["name"]) if person is not None else f"#{number}"
+
+
+def _bays(roster: Roster | None, box: bytes) -> list[dict[str, Any]]:
+    if roster is None:
+        return []
+    try:
+        return [{"number": bay["number"], "seal": bay["seal"]} for bay in roster.box(box)["bays"]]
+    except Refused:
+        return []
+
+
+def _wordings(turn: Turn, site: bytes) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for row in sites.matters(turn.tx, site):
+        for item in messages.read(row.raw, site)["items"]:
+            found[item["code"]] = item["wording"]
+    return found

@@ -1,0 +1,1 @@
+"""The HTTP interface: sign-in, files by digest, and what the host shows. It decides nothing."""
