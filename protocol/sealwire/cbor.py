@@ -140,9 +140,6 @@ class _Decoder:
 
     def item(self, depth: int) -> "Any":
         major, number, self.at = read_head(self.data, self.at)
-        self.items -= 1
-        if self.items < 0:
-            raise DecodeError(errors.TOO_MANY_ITEMS)
         if major == _UINT:
             return number
         if major == _BYTES or major == _TEXT:  # noqa: SIM109  # a tuple would be made for every item
@@ -151,10 +148,9 @@ class _Decoder:
             raise DecodeError(errors.UNSUPPORTED_TYPE, "negative, tag or simple value")
         if depth == limits.DEPTH:
             raise DecodeError(errors.TOO_DEEP)
-        if number > len(self.data) - self.at:  # each item takes a byte at least
-            raise DecodeError(errors.TRUNCATED)
+        self.items -= number
         self.containers -= 1
-        if self.containers < 0:
+        if self.items < 0 or self.containers < 0:
             raise DecodeError(errors.TOO_MANY_ITEMS)
         if major == _MAP:
             return self._map(number, depth + 1)

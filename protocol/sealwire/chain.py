@@ -87,149 +87,118 @@ _COUNT = limits.IMPRESSIONS * 4
 # Definitions are functions, so that a box holds in memory only the one that it reads.
 
 
-def _origin() -> "tuple[Field, ...]":
-    return (
-        data(2, "box", 32),
-        data(3, "site", 16),
-        many(4, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
-        uint(5, "threshold", 1, limits.AUTHORITY_KEYS),
-    )
+def fields_of(kind: int) -> "tuple[Field, ...]":
+    """The fields of a kind of entry. Raises DecodeError: unknown_entry.
+
+    Made anew each time, in one function, so that a box holds in memory only the definition that it reads.
+    """
+    if kind == ORIGIN:
+        return (
+            data(2, "box", 32),
+            data(3, "site", 16),
+            many(4, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
+            uint(5, "threshold", 1, limits.AUTHORITY_KEYS),
+        )
+    if kind == BOOT:
+        return (
+            uint(2, "boot", 1, 0x7FFFFFFF),
+            uint(3, "cause", 0, 15),
+            text(4, "firmware", limits.VERSION_TEXT),
+            uint(5, "clock_set", 0, 1),
+        )
+    if kind == ROSTER:
+        return (uint(2, "version", 1, 0x7FFFFFFF), data(3, "digest", 32))
+    if kind == INTENT:
+        return (
+            _in_bay(),
+            _of_request(),
+            data(4, "grant", 32),
+            uint(5, "spends", 1, limits.IMPRESSIONS),
+            uint(6, "roster", 1, 0x7FFFFFFF),
+            many(7, "people", 1, 2 * limits.GRANT_DECISIONS, uint(0, "", 1, 9999)),
+        )
+    if kind == PRESS:
+        return (_in_bay(), _of_request(), uint(4, "count", 1, _COUNT))
+    if kind == CLOSED:
+        return (
+            _in_bay(),
+            _of_request(),
+            uint(4, "pressed", 0, _COUNT),
+            uint(5, "given_back", 0, limits.IMPRESSIONS),
+            uint(6, "cause", 1, 15),
+        )
+    if kind == INTERRUPTED:
+        return (_in_bay(), _of_request())
+    if kind == DECISION:
+        return (
+            _of_request(),
+            uint(4, "verdict", 2, 3),
+            uint(5, "person", 1, 9999),
+            optional(uint(6, "for", 1, 9999)),
+            data(7, "message", 32),
+        )
+    if kind == FINISH:
+        return (_of_request(), uint(4, "reason", 0, 255), uint(5, "person", 1, 9999), data(7, "message", 32))
+    if kind == REFUSED:
+        return (
+            uint(2, "reason", 1, 999),
+            optional(uint(3, "type", 0, 535)),
+            optional(data(4, "kid", 16)),
+            optional(data(5, "message", 32)),
+            uint(6, "unlogged", 0, 0x7FFFFFFF),
+        )
+    if kind == JAM:
+        return (_in_bay(), optional(_of_request()), uint(4, "phase", 1, 2))
+    if kind == TAMPER:
+        return (uint(2, "what", 1, 15),)
+    if kind == RESET:
+        return (uint(2, "clears", 1, 3), seconds(3, "utc"), data(7, "message", 32))
+    if kind == TIME:
+        return (seconds(3, "utc"), data(7, "message", 32))
+    if kind == PRUNE:
+        return (uint(2, "first", 1, 0x7FFFFFFF), uint(3, "acked", 1, 0x7FFFFFFF), data(7, "message", 32))
+    if kind == RELEASE:
+        return (data(7, "message", 32),)
+    if kind == SEAL:
+        return (_in_bay(), uint(3, "present", 0, 1))
+    if kind == POWER:
+        return (uint(2, "what", 1, 3),)
+    if kind == FORCED:
+        return (_in_bay(),)
+    if kind == STATE:
+        return (
+            uint(2, "boot", 1, 0x7FFFFFFF),
+            uint(3, "roster", 0, 0x7FFFFFFF),
+            uint(4, "alarm", 0, 0x7FFFFFFF),  # seq of the tamper entry that no reset has cleared yet, or 0
+            uint(5, "clock", 0, 0x7FFFFFFF),  # seq of the entry that last set the clock, or 0
+            many(6, "open", 0, limits.BAYS, row((uint(1, "bay", 1, limits.BAYS), reference(2, "request")))),
+        )
+    raise DecodeError(errors.UNKNOWN_ENTRY)
 
 
-def _boot() -> "tuple[Field, ...]":
-    return (
-        uint(2, "boot", 1, 0x7FFFFFFF),
-        uint(3, "cause", 0, 15),
-        text(4, "firmware", limits.VERSION_TEXT),
-        uint(5, "clock_set", 0, 1),
-    )
-
-
-def _roster() -> "tuple[Field, ...]":
-    return (uint(2, "version", 1, 0x7FFFFFFF), data(3, "digest", 32))
-
-
-def _intent() -> "tuple[Field, ...]":
-    return (
-        _in_bay(),
-        _of_request(),
-        data(4, "grant", 32),
-        uint(5, "spends", 1, limits.IMPRESSIONS),
-        uint(6, "roster", 1, 0x7FFFFFFF),
-        many(7, "people", 1, 2 * limits.GRANT_DECISIONS, uint(0, "", 1, 9999)),
-    )
-
-
-def _press() -> "tuple[Field, ...]":
-    return (_in_bay(), _of_request(), uint(4, "count", 1, _COUNT))
-
-
-def _closed() -> "tuple[Field, ...]":
-    return (
-        _in_bay(),
-        _of_request(),
-        uint(4, "pressed", 0, _COUNT),
-        uint(5, "given_back", 0, limits.IMPRESSIONS),
-        uint(6, "cause", 1, 15),
-    )
-
-
-def _interrupted() -> "tuple[Field, ...]":
-    return (_in_bay(), _of_request())
-
-
-def _decision() -> "tuple[Field, ...]":
-    return (
-        _of_request(),
-        uint(4, "verdict", 2, 3),
-        uint(5, "person", 1, 9999),
-        optional(uint(6, "for", 1, 9999)),
-        data(7, "message", 32),
-    )
-
-
-def _finish() -> "tuple[Field, ...]":
-    return (_of_request(), uint(4, "reason", 0, 255), uint(5, "person", 1, 9999), data(7, "message", 32))
-
-
-def _refused() -> "tuple[Field, ...]":
-    return (
-        uint(2, "reason", 1, 999),
-        optional(uint(3, "type", 0, 535)),
-        optional(data(4, "kid", 16)),
-        optional(data(5, "message", 32)),
-        uint(6, "unlogged", 0, 0x7FFFFFFF),
-    )
-
-
-def _jam() -> "tuple[Field, ...]":
-    return (_in_bay(), optional(_of_request()), uint(4, "phase", 1, 2))
-
-
-def _tamper() -> "tuple[Field, ...]":
-    return (uint(2, "what", 1, 15),)
-
-
-def _reset() -> "tuple[Field, ...]":
-    return (uint(2, "clears", 1, 3), seconds(3, "utc"), data(7, "message", 32))
-
-
-def _time() -> "tuple[Field, ...]":
-    return (seconds(3, "utc"), data(7, "message", 32))
-
-
-def _prune() -> "tuple[Field, ...]":
-    return (uint(2, "first", 1, 0x7FFFFFFF), uint(3, "acked", 1, 0x7FFFFFFF), data(7, "message", 32))
-
-
-def _release() -> "tuple[Field, ...]":
-    return (data(7, "message", 32),)
-
-
-def _seal() -> "tuple[Field, ...]":
-    return (_in_bay(), uint(3, "present", 0, 1))
-
-
-def _power() -> "tuple[Field, ...]":
-    return (uint(2, "what", 1, 3),)
-
-
-def _forced() -> "tuple[Field, ...]":
-    return (_in_bay(),)
-
-
-def _state() -> "tuple[Field, ...]":
-    return (
-        uint(2, "boot", 1, 0x7FFFFFFF),
-        uint(3, "roster", 0, 0x7FFFFFFF),
-        uint(4, "alarm", 0, 0x7FFFFFFF),  # seq of the tamper entry that no reset has cleared yet, or 0
-        uint(5, "clock", 0, 0x7FFFFFFF),  # seq of the entry that last set the clock, or 0
-        many(6, "open", 0, limits.BAYS, row((uint(1, "bay", 1, limits.BAYS), reference(2, "request")))),
-    )
-
-
-_KINDS = {
-    ORIGIN: ("origin", _origin),
-    BOOT: ("boot", _boot),
-    ROSTER: ("roster", _roster),
-    INTENT: ("intent", _intent),
-    PRESS: ("press", _press),
-    CLOSED: ("closed", _closed),
-    INTERRUPTED: ("interrupted", _interrupted),
-    DECISION: ("decision", _decision),
-    FINISH: ("finish", _finish),
-    REFUSED: ("refused", _refused),
-    JAM: ("jam", _jam),
-    TAMPER: ("tamper", _tamper),
-    RESET: ("reset", _reset),
-    TIME: ("time", _time),
-    PRUNE: ("prune", _prune),
-    RELEASE: ("release", _release),
-    SEAL: ("seal", _seal),
-    POWER: ("power", _power),
-    FORCED: ("forced", _forced),
-    STATE: ("state", _state),
-}
+_NAMES = (
+    "",
+    "origin",
+    "boot",
+    "roster",
+    "intent",
+    "press",
+    "closed",
+    "interrupted",
+    "decision",
+    "finish",
+    "refused",
+    "jam",
+    "tamper",
+    "reset",
+    "time",
+    "prune",
+    "release",
+    "seal",
+    "power",
+    "forced",
+    "state",
+)
 
 
 class Entry:
@@ -237,7 +206,7 @@ class Entry:
 
     def __init__(self, kind: int, time: int, fields: "dict[str, Any]") -> None:
         self.kind = kind
-        self.name = _KINDS[kind][0]
+        self.name = _NAMES[kind]
         self.time = time
         self.fields = fields
 
@@ -251,12 +220,7 @@ class Entry:
 
 def names() -> "dict[int, str]":
     """Kind number to kind name."""
-    return {kind: _KINDS[kind][0] for kind in _KINDS}
-
-
-def fields_of(kind: int) -> "tuple[Field, ...]":
-    """The fields of a kind of entry, for tools and tests that walk the schema."""
-    return _KINDS[kind][1]()
+    return {kind: _NAMES[kind] for kind in range(1, len(_NAMES))}
 
 
 def genesis(site: bytes) -> bytes:
@@ -270,14 +234,11 @@ def next_head(head: bytes, entry: bytes) -> bytes:
 
 
 def build_entry(kind: int, time: int, fields: "dict[str, Any]") -> bytes:
-    """The bytes of an entry. Raises DecodeError when a field breaks the definition or the entry is over its cap."""
-    value = to_map(_KINDS[kind][1](), fields)
+    """The bytes of an entry. Raises DecodeError when a field breaks the definition."""
+    value = to_map(fields_of(kind), fields)
     value[0] = kind
     value.update(to_map(_HEAD, {"time": time}))
-    raw = cbor.encode(value)
-    if len(raw) > limits.ENTRY:
-        raise DecodeError(errors.TOO_LARGE)
-    return raw
+    return cbor.encode(value)  # what the definitions allow fits limits.ENTRY
 
 
 def read_entry(raw: bytes) -> Entry:
@@ -286,9 +247,9 @@ def read_entry(raw: bytes) -> Entry:
     if not isinstance(value, dict):
         raise DecodeError(errors.NOT_A_MAP)
     kind = value.pop(0, None)
-    if not isinstance(kind, int) or kind not in _KINDS:
+    if not isinstance(kind, int):
         raise DecodeError(errors.UNKNOWN_ENTRY)
-    fields = from_map(_HEAD + _KINDS[kind][1](), value)
+    fields = from_map(_HEAD + fields_of(kind), value)
     return Entry(kind, fields.pop("time"), fields)
 
 

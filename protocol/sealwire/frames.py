@@ -108,10 +108,10 @@ class Reader:
         self._over = False
         if not line and not over:
             return None
-        try:
-            if over:
-                raise DecodeError(errors.TOO_LARGE)
-            return decode(line)
-        except DecodeError:
-            self.skipped += 1
-            return None
+        if not over:
+            try:
+                return decode(line)
+            except DecodeError:
+                pass
+        self.skipped += 1
+        return None

@@ -7,8 +7,8 @@ MESSAGE = 8192  # a box holds one message in memory at a time, beside everything
 PERSONAL_MESSAGE = 512  # what a person signs: eight decisions, a request, four substitutes and a ready fit one grant
 MATTERS = 256  # matters of all rules together; the roster then still fits MESSAGE
 DEPTH = 6  # nested arrays and maps of one payload; the roster needs five
-ITEMS = 1152  # data items of one payload, and of them arrays and maps: the roster needs 1075 and 215, and a box has to
-CONTAINERS = 256  # hold in memory whatever an unknown sender may send, before any signature is checked
+ITEMS = 1152  # in all arrays and maps of one payload, and how many of these: the roster needs 1074 and 215, and a box
+CONTAINERS = 256  # has to hold in memory whatever an unknown sender may send, before any signature is checked
 INTEGER = (1 << 53) - 1  # what a browser's numbers hold exactly
 KEY = 23  # map keys fit the head byte of CBOR
 

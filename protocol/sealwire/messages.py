@@ -73,8 +73,6 @@ CLEARS_CLOCK = 2
 _VERSION_MAX = 0x7FFFFFFF
 _SEQ_MAX = 0x7FFFFFFF
 
-# Definitions are functions, so that a box holds in memory only the one that it reads.
-
 
 def _person() -> "tuple[Field, ...]":
     return (
@@ -134,178 +132,152 @@ def _file() -> "tuple[Field, ...]":
     return (text(1, "path", 64), data(2, "digest", 32))
 
 
-def _roster() -> "tuple[Field, ...]":
-    return (
-        uint(1, "version", 1, _VERSION_MAX),
-        seconds(2, "issued"),
-        many(3, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
-        uint(4, "threshold", 1, limits.AUTHORITY_KEYS),
-        many(5, "people", 0, limits.PEOPLE, row(_person())),
-        many(6, "hosts", 0, limits.HOSTS, data(0, "", 32)),
-        many(7, "boxes", 0, limits.BOXES, row(_box())),
-        many(8, "rules", 0, limits.RULES, row(_rule())),
-        data(9, "matters", 32),
-        many(10, "releases", 0, limits.RELEASES, data(0, "", 32)),
-    )
+def fields_of(number: int) -> "tuple[Field, ...]":
+    """The fields of a message type. Raises DecodeError: unknown_type.
+
+    Made anew each time, in one function, so that a box holds in memory only the definition that it reads.
+    """
+    if number == ROSTER:
+        return (
+            uint(1, "version", 1, _VERSION_MAX),
+            seconds(2, "issued"),
+            many(3, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
+            uint(4, "threshold", 1, limits.AUTHORITY_KEYS),
+            many(5, "people", 0, limits.PEOPLE, row(_person())),
+            many(6, "hosts", 0, limits.HOSTS, data(0, "", 32)),
+            many(7, "boxes", 0, limits.BOXES, row(_box())),
+            many(8, "rules", 0, limits.RULES, row(_rule())),
+            data(9, "matters", 32),
+            many(10, "releases", 0, limits.RELEASES, data(0, "", 32)),
+        )
+    if number == REQUEST:
+        return (
+            data(1, "box", 16),
+            uint(2, "bay", 1, limits.BAYS),
+            uint(3, "impressions", 1, limits.IMPRESSIONS),
+            uint(4, "matter", 1, 9999),
+            data(5, "rule", 32),
+            data(6, "details", 32),
+            uint(7, "anchor_seq", 1, _SEQ_MAX),
+            data(8, "anchor_head", 32),
+            seconds(9, "created"),
+            seconds(10, "expires"),
+            seconds(11, "attended"),
+            uint(12, "roster", 1, _VERSION_MAX),
+            optional(reference(13, "follows")),
+        )
+    if number == DECISION:
+        return (
+            reference(1, "request"),
+            uint(2, "verdict", APPROVE, WITHDRAW),
+            optional(uint(3, "for", 1, 9999)),
+            uint(4, "reason", 0, 255),
+            optional(data(5, "reason_digest", 32)),
+            seconds(6, "decided"),
+            uint(7, "roster", 1, _VERSION_MAX),
+        )
+    if number == SUBSTITUTE:
+        return (
+            uint(1, "person", 1, 9999),
+            seconds(2, "from"),
+            seconds(3, "until"),
+            uint(4, "roster", 1, _VERSION_MAX),
+        )
+    if number == READY:
+        return (reference(1, "request"), data(2, "nonce", 32))
+    if number == FINISH:
+        return (reference(1, "request"), uint(2, "reason", 0, 255), optional(data(3, "reason_digest", 32)))
+    if number == REPORT:
+        return (
+            reference(1, "request"),
+            uint(2, "impressions", 0, limits.IMPRESSIONS),
+            many(3, "photographs", 0, limits.PHOTOGRAPHS, data(0, "", 32)),
+        )
+    if number == MATTERS:
+        return (
+            uint(1, "version", 1, _VERSION_MAX),
+            seconds(2, "issued"),
+            uint(3, "part", 1, limits.MATTER_PARTS),
+            uint(4, "parts", 1, limits.MATTER_PARTS),
+            many(5, "items", 1, limits.MATTERS_PER_PART, record(_matter())),
+        )
+    if number == ENROL:
+        return (
+            text(1, "name", limits.NAME),
+            uint(2, "kind", 1, 2),
+            data(3, "public", 32, 33),
+            data(4, "token", 16),
+        )
+    if number == RECEIPT:
+        return (reference(1, "reference"), uint(2, "result", 0, 999), seconds(3, "at"))
+    if number == CHALLENGE:
+        return (
+            uint(1, "bay", 1, limits.BAYS),
+            uint(2, "boot", 1, _SEQ_MAX),
+            data(3, "nonce", 32),
+            uint(4, "seq", 1, _SEQ_MAX),
+            data(5, "head", 32),
+            uint(6, "roster", 0, _VERSION_MAX),
+        )
+    if number == GRANT:
+        return (
+            data(1, "nonce", 32),
+            data(2, "request", 1, limits.PERSONAL_MESSAGE),
+            many(3, "decisions", 1, limits.GRANT_DECISIONS, data(0, "", 1, limits.PERSONAL_MESSAGE)),
+            many(4, "substitutes", 0, limits.GRANT_SUBSTITUTES, data(0, "", 1, limits.PERSONAL_MESSAGE)),
+            optional(data(5, "ready", 1, limits.PERSONAL_MESSAGE)),
+        )
+    if number == TIME:
+        return (data(1, "box", 16), data(2, "nonce", 32), seconds(3, "utc"))
+    if number == CHECKPOINT:
+        return (
+            uint(1, "boot", 1, _SEQ_MAX),
+            uint(2, "seq", 1, _SEQ_MAX),
+            data(3, "head", 32),
+            seconds(4, "clock"),
+            uint(5, "clock_set", 0, 1),
+            uint(6, "roster", 0, _VERSION_MAX),
+            text(7, "firmware", limits.VERSION_TEXT),
+        )
+    if number == ACK:
+        return (data(1, "box", 16), uint(2, "seq", 0, _SEQ_MAX), data(3, "head", 32))
+    if number == RESET:
+        return (
+            data(1, "box", 16),
+            uint(2, "anchor_seq", 1, _SEQ_MAX),
+            data(3, "anchor_head", 32),
+            uint(4, "clears", 1, CLEARS_TAMPER | CLEARS_CLOCK),
+            seconds(5, "utc"),
+        )
+    if number == RELEASE:
+        return (
+            text(1, "version", limits.VERSION_TEXT),
+            many(2, "files", 1, limits.RELEASE_FILES, row(_file())),
+            uint(3, "roster", 1, _VERSION_MAX),
+        )
+    raise DecodeError(errors.UNKNOWN_TYPE)
 
 
-def _request() -> "tuple[Field, ...]":
-    return (
-        data(1, "box", 16),
-        uint(2, "bay", 1, limits.BAYS),
-        uint(3, "impressions", 1, limits.IMPRESSIONS),
-        uint(4, "matter", 1, 9999),
-        data(5, "rule", 32),
-        data(6, "details", 32),
-        uint(7, "anchor_seq", 1, _SEQ_MAX),
-        data(8, "anchor_head", 32),
-        seconds(9, "created"),
-        seconds(10, "expires"),
-        seconds(11, "attended"),
-        uint(12, "roster", 1, _VERSION_MAX),
-        optional(reference(13, "follows")),
-    )
-
-
-def _decision() -> "tuple[Field, ...]":
-    return (
-        reference(1, "request"),
-        uint(2, "verdict", APPROVE, WITHDRAW),
-        optional(uint(3, "for", 1, 9999)),
-        uint(4, "reason", 0, 255),
-        optional(data(5, "reason_digest", 32)),
-        seconds(6, "decided"),
-        uint(7, "roster", 1, _VERSION_MAX),
-    )
-
-
-def _substitute() -> "tuple[Field, ...]":
-    return (
-        uint(1, "person", 1, 9999),
-        seconds(2, "from"),
-        seconds(3, "until"),
-        uint(4, "roster", 1, _VERSION_MAX),
-    )
-
-
-def _ready() -> "tuple[Field, ...]":
-    return (reference(1, "request"), data(2, "nonce", 32))
-
-
-def _finish() -> "tuple[Field, ...]":
-    return (reference(1, "request"), uint(2, "reason", 0, 255), optional(data(3, "reason_digest", 32)))
-
-
-def _report() -> "tuple[Field, ...]":
-    return (
-        reference(1, "request"),
-        uint(2, "impressions", 0, limits.IMPRESSIONS),
-        many(3, "photographs", 0, limits.PHOTOGRAPHS, data(0, "", 32)),
-    )
-
-
-def _matters() -> "tuple[Field, ...]":
-    return (
-        uint(1, "version", 1, _VERSION_MAX),
-        seconds(2, "issued"),
-        uint(3, "part", 1, limits.MATTER_PARTS),
-        uint(4, "parts", 1, limits.MATTER_PARTS),
-        many(5, "items", 1, limits.MATTERS_PER_PART, record(_matter())),
-    )
-
-
-def _enrol() -> "tuple[Field, ...]":
-    return (
-        text(1, "name", limits.NAME),
-        uint(2, "kind", 1, 2),
-        data(3, "public", 32, 33),
-        data(4, "token", 16),
-    )
-
-
-def _receipt() -> "tuple[Field, ...]":
-    return (reference(1, "reference"), uint(2, "result", 0, 999), seconds(3, "at"))
-
-
-def _challenge() -> "tuple[Field, ...]":
-    return (
-        uint(1, "bay", 1, limits.BAYS),
-        uint(2, "boot", 1, _SEQ_MAX),
-        data(3, "nonce", 32),
-        uint(4, "seq", 1, _SEQ_MAX),
-        data(5, "head", 32),
-        uint(6, "roster", 0, _VERSION_MAX),
-    )
-
-
-def _grant() -> "tuple[Field, ...]":
-    return (
-        data(1, "nonce", 32),
-        data(2, "request", 1, limits.PERSONAL_MESSAGE),
-        many(3, "decisions", 1, limits.GRANT_DECISIONS, data(0, "", 1, limits.PERSONAL_MESSAGE)),
-        many(4, "substitutes", 0, limits.GRANT_SUBSTITUTES, data(0, "", 1, limits.PERSONAL_MESSAGE)),
-        optional(data(5, "ready", 1, limits.PERSONAL_MESSAGE)),
-    )
-
-
-def _time() -> "tuple[Field, ...]":
-    return (data(1, "box", 16), data(2, "nonce", 32), seconds(3, "utc"))
-
-
-def _checkpoint() -> "tuple[Field, ...]":
-    return (
-        uint(1, "boot", 1, _SEQ_MAX),
-        uint(2, "seq", 1, _SEQ_MAX),
-        data(3, "head", 32),
-        seconds(4, "clock"),
-        uint(5, "clock_set", 0, 1),
-        uint(6, "roster", 0, _VERSION_MAX),
-        text(7, "firmware", limits.VERSION_TEXT),
-    )
-
-
-def _ack() -> "tuple[Field, ...]":
-    return (data(1, "box", 16), uint(2, "seq", 0, _SEQ_MAX), data(3, "head", 32))
-
-
-def _reset() -> "tuple[Field, ...]":
-    return (
-        data(1, "box", 16),
-        uint(2, "anchor_seq", 1, _SEQ_MAX),
-        data(3, "anchor_head", 32),
-        uint(4, "clears", 1, CLEARS_TAMPER | CLEARS_CLOCK),
-        seconds(5, "utc"),
-    )
-
-
-def _release() -> "tuple[Field, ...]":
-    return (
-        text(1, "version", limits.VERSION_TEXT),
-        many(2, "files", 1, limits.RELEASE_FILES, row(_file())),
-        uint(3, "roster", 1, _VERSION_MAX),
-    )
-
-
-_DEFINITIONS = {
-    ROSTER: ("roster", _roster),
-    REQUEST: ("request", _request),
-    DECISION: ("decision", _decision),
-    SUBSTITUTE: ("substitute", _substitute),
-    READY: ("ready", _ready),
-    FINISH: ("finish", _finish),
-    REPORT: ("report", _report),
-    MATTERS: ("matters", _matters),
-    ENROL: ("enrol", _enrol),
-    RECEIPT: ("receipt", _receipt),
-    CHALLENGE: ("challenge", _challenge),
-    GRANT: ("grant", _grant),
-    TIME: ("time", _time),
-    CHECKPOINT: ("checkpoint", _checkpoint),
-    ACK: ("ack", _ack),
-    RESET: ("reset", _reset),
-    RELEASE: ("release", _release),
-}
-
+_NAMES = (
+    "",
+    "roster",
+    "request",
+    "decision",
+    "substitute",
+    "ready",
+    "finish",
+    "report",
+    "matters",
+    "enrol",
+    "receipt",
+    "challenge",
+    "grant",
+    "time",
+    "checkpoint",
+    "ack",
+    "reset",
+    "release",
+)
 PERSONAL = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT, ENROL)  # what a person signs: at most 512 bytes
 
 # The unsigned items: a map whose field 0 says which. A signed message starts with tag 18 (0xd2), a map never does.
@@ -315,56 +287,40 @@ PROVISION = 3  # to a box, over its USB line with the button held: site, authori
 HELLO = 4  # over USB: empty, who are you; from the box, its key, or why it refused a `provision`
 
 
-def _entries() -> "tuple[Field, ...]":
-    return (
-        uint(1, "first", 1, _SEQ_MAX),
-        many(2, "entries", 1, limits.ENTRIES_PER_BATCH, data(0, "", 1, limits.ENTRY)),
-    )
-
-
-def _ask() -> "tuple[Field, ...]":
-    return (uint(1, "bay", 1, limits.BAYS),)
-
-
-def _provision() -> "tuple[Field, ...]":
-    return (
-        data(1, "site", 16),
-        many(2, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
-        uint(3, "threshold", 1, limits.AUTHORITY_KEYS),
-        text(4, "broker", 253),
-        uint(5, "port", 1, 65535),
-        optional(text(6, "user", 64)),
-        optional(text(7, "password", 64)),
-        optional(text(8, "wifi", 32)),
-        optional(text(9, "wifi_password", 64)),
-    )
-
-
-def _hello() -> "tuple[Field, ...]":
-    return (
-        optional(data(1, "public", 32)),
-        optional(text(2, "firmware", limits.VERSION_TEXT)),
-        optional(data(3, "site", 16)),
-        optional(uint(4, "refused", 1, 999)),
-    )
-
-
-_ITEMS = {
-    ENTRIES: ("entries", _entries),
-    ASK: ("ask", _ask),
-    PROVISION: ("provision", _provision),
-    HELLO: ("hello", _hello),
-}
+def item_fields(number: int) -> "tuple[Field, ...]":
+    """The fields of an unsigned item. Raises DecodeError: unknown_type."""
+    if number == ENTRIES:
+        return (
+            uint(1, "first", 1, _SEQ_MAX),
+            many(2, "entries", 1, limits.ENTRIES_PER_BATCH, data(0, "", 1, limits.ENTRY)),
+        )
+    if number == ASK:
+        return (uint(1, "bay", 1, limits.BAYS),)
+    if number == PROVISION:
+        return (
+            data(1, "site", 16),
+            many(2, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
+            uint(3, "threshold", 1, limits.AUTHORITY_KEYS),
+            text(4, "broker", 253),
+            uint(5, "port", 1, 65535),
+            optional(text(6, "user", 64)),
+            optional(text(7, "password", 64)),
+            optional(text(8, "wifi", 32)),
+            optional(text(9, "wifi_password", 64)),
+        )
+    if number == HELLO:
+        return (
+            optional(data(1, "public", 32)),
+            optional(text(2, "firmware", limits.VERSION_TEXT)),
+            optional(data(3, "site", 16)),
+            optional(uint(4, "refused", 1, 999)),
+        )
+    raise DecodeError(errors.UNKNOWN_TYPE)
 
 
 def names() -> "dict[int, str]":
     """Type number to type name."""
-    return {number: _DEFINITIONS[number][0] for number in _DEFINITIONS}
-
-
-def fields_of(number: int) -> "tuple[Field, ...]":
-    """The fields of a message type, for tools and tests that walk the schema."""
-    return _DEFINITIONS[number][1]()
+    return {number: _NAMES[number] for number in range(1, len(_NAMES))}
 
 
 class Message:
@@ -405,14 +361,14 @@ class Message:
 def read(raw: bytes, site: bytes, expected: "tuple[int, ...] | None" = None) -> Message:
     """Read a message of one of the expected types (all by default). Raises DecodeError, see SPEC.md sections 2 to 4."""
     sign1 = cose.read(raw)
-    if sign1.number not in _DEFINITIONS:
+    if not 1 <= sign1.number < len(_NAMES):
         raise DecodeError(errors.UNKNOWN_TYPE)
     if expected is not None and sign1.number not in expected:
         raise DecodeError(errors.UNEXPECTED_TYPE)
     if sign1.number in PERSONAL and len(raw) > limits.PERSONAL_MESSAGE:
         raise DecodeError(errors.TOO_LARGE)
-    name, definition = _DEFINITIONS[sign1.number]
-    return Message(sign1, name, from_map(definition(), cbor.decode(sign1.payload)), site, raw)
+    name = _NAMES[sign1.number]
+    return Message(sign1, name, from_map(fields_of(sign1.number), cbor.decode(sign1.payload)), site, raw)
 
 
 def read_payload(number: int, data: bytes) -> "dict[str, Any]":
@@ -429,7 +385,7 @@ def build(
     number: int, fields: "dict[str, Any]", site: bytes, public_key: bytes, signer: "Callable[[bytes], bytes]"
 ) -> bytes:
     """A signed message. Raises DecodeError when a field breaks the definition or the message is over its cap."""
-    raw = cose.sign(number, _DEFINITIONS[number][0], site, public_key, payload(number, fields), signer)
+    raw = cose.sign(number, _NAMES[number], site, public_key, payload(number, fields), signer)
     if len(raw) > (limits.PERSONAL_MESSAGE if number in PERSONAL else limits.MESSAGE):
         raise DecodeError(errors.TOO_LARGE)
     return raw
@@ -446,14 +402,14 @@ def read_item(raw: bytes) -> "tuple[int, dict[str, Any]]":
     if not isinstance(value, dict):
         raise DecodeError(errors.NOT_A_MAP)
     number = value.pop(0, None)
-    if not isinstance(number, int) or number not in _ITEMS:
+    if not isinstance(number, int):
         raise DecodeError(errors.UNKNOWN_TYPE)
-    return number, from_map(_ITEMS[number][1](), value)
+    return number, from_map(item_fields(number), value)
 
 
 def build_item(number: int, fields: "dict[str, Any]") -> bytes:
     """An unsigned item."""
-    value = to_map(_ITEMS[number][1](), fields)
+    value = to_map(item_fields(number), fields)
     value[0] = number
     return cbor.encode(value)
 
