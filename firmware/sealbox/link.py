@@ -1,7 +1,8 @@
 """The link between a box and everybody else: one interface, whatever carries it.
 
-Guarantees: messages leave in the order of the `publish` calls and are sent until the link's other end acknowledges
-them; on_message sees each received message whole, at most 8 KiB, live (nothing that a broker had kept), perhaps twice.
+Guarantees: messages leave in the order of the `publish` calls (a broker keeps it within a channel, not across them) and
+are sent until the link's other end acknowledges them; on_message sees each received message whole, at most 8 KiB, live
+(nothing that a broker had kept), perhaps twice.
 Leaves to others: whether a message is genuine. The sender named by a topic is a hint for refusing early, never proof.
 """
 

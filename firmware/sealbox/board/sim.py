@@ -18,7 +18,7 @@ from asyncio import core
 
 from micropython import const
 
-from . import EDGE_RING, LOST, MAX_DRIVE_MS, MAX_RANDOM, TICKS_MASK, Board, sim_link
+from . import EDGE_RING, LOST, MAX_DRIVE_MS, MAX_RANDOM, TICKS_MASK, sim_link
 
 # Events.
 _INPUTS = const(1)
@@ -35,7 +35,7 @@ _RECEIVED = const(128)  # ours: any reading has come
 _LATCHED = const(7)  # _TAMPERED | _LID | _BUTTON
 
 
-class SimBoard(Board):
+class SimBoard:
     """The virtual box's Board. The path of its socket is in the environment (SEALBOX_SIM)."""
 
     def __init__(self) -> None:
