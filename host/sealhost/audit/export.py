@@ -125,3 +125,11 @@ def export_bundle(
     finally:
         scratch.unlink(missing_ok=True)
     return len(items)
+
+
+def export_site(path: Path, database: Any, site: bytes, made: int, signer: Any) -> int:
+    """Write the bundle of a site of the host's `Database`, under a receipt by its `Signer`; see
+    :func:`export_bundle`.
+    """
+    with database.read() as tx:
+        return export_bundle(path, StoreSource(tx, site), site, made, signer.public_key, signer.sign)

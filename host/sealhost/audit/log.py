@@ -221,11 +221,13 @@ def _match(log: BoxLog, site: bytes, findings: Findings) -> None:
         path = checkpoint_path(log.kid, seq, message.reference)
         if seq > len(log.entries):
             if not log.broken:
-                gone = (
-                    f"entry {seq} is" if seq == len(log.entries) + 1 else f"entries {len(log.entries) + 1} to {seq} are"
+                gone = seq - len(log.entries)
+                why = (
+                    f"the box signed its log up to entry {seq}, but {gone} of its entries {log.proven + 1} to {seq} "
+                    f"{'is' if gone == 1 else 'are'} not there: cut off, or dropped and the chain made anew"
                 )
-                why = f"the box signed its log up to entry {seq}, but it ends before: {gone} missing"
-                findings.add(Rank.CHAIN, log.path, f"entry {len(log.entries) + 1}", Check.LOG_TRUNCATED, why)
+                subject = f"entries {log.proven + 1} to {seq}"
+                findings.add(Rank.CHAIN, log.path, subject, Check.LOG_TRUNCATED, why)
                 log.broken = True
             return
         if log.heads[seq - 1] != message["head"]:
