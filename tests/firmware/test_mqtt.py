@@ -168,8 +168,8 @@ def test_the_client_survives_a_restart_of_the_broker(box: Box, broker: Broker) -
         client.publish(number, "box/out", b"%d" % number)
         client.event("taken", number)
     broker.start()
-    for number in range(8):
-        client.event("acknowledged", number)
+    while len(client.had("acknowledged")) < 8:  # in whatever order the VM wakes those who wait
+        client.event("acknowledged")
     client.publish(8, "box/out", b"last")
     while client.message() != b"last":
         pass
