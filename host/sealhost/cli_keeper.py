@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sealwire import messages, topics
+from sealwire import errors, messages, topics
 from sealwire.errors import SealwireError
 from sealwire.messages import Message
 
@@ -30,12 +30,14 @@ from sealhost.cli_shared import (
 from sealhost.cli_show import case_fields, fact_text, request_line, show_case
 from sealhost.client import cases, compose, follow
 from sealhost.client.api import decode_message, salted
-from sealhost.client.errors import ClientError, NoAnswerError
+from sealhost.client.errors import ClientError, NoAnswerError, RefusedError
 from sealhost.client.post import FIRST_REPEAT_S, LONGEST_REPEAT_S, Session
 from sealhost.client.profile import Kept
 from sealhost.texts import say, word
 
 keeper_app = typer.Typer(no_args_is_help=True, help="Raise requests and stand at the box.")
+
+STALE_PAUSE_S = 1.0  # in which the host hears the challenge and the log entries before it
 
 Reference = Annotated[str, typer.Argument(help="The request: its short code, or its reference or how that begins.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")]
@@ -139,16 +141,28 @@ def ready(
     with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
         about = _my_request(desk, session, reference)
         start = find_anchor(desk, session, about["box"])
-        challenge = get_challenge(desk, session, about)
-        fields = {"request": about.reference, "nonce": challenge["nonce"]}
-        signed = compose.sign(desk.profile, messages.READY, fields)
-        kept = compose.keep(desk.profile, signed, made=now(), about=about.reference)
-        desk.profile.queue(kept)
-        desk.deliver(session, kept)
+        _say_ready(desk, session, about)
         code = messages.short_code(about.reference)
         desk.tell(say("accepted", what=word("kind", "ready"), code=code))
         facts = follow_request(desk, session, about, start, until, wait_seconds) if wait else []
         desk.result("", reference=about.reference.hex(), code=code, result="accepted", facts=facts)
+
+
+def _say_ready(desk: Desk, session: Session, about: Message) -> None:
+    """Sign the box's challenge and bring it to the host; with a fresh one when the host does not know it."""
+    end = time.monotonic() + desk.timeout_s
+    while True:
+        challenge = get_challenge(desk, session, about)
+        signed = compose.sign(desk.profile, messages.READY, {"request": about.reference, "nonce": challenge["nonce"]})
+        kept = compose.keep(desk.profile, signed, made=now(), about=about.reference)
+        desk.profile.queue(kept)
+        try:
+            desk.deliver(session, kept)
+            return
+        except RefusedError as error:
+            if error.reason != errors.name_of(errors.STALE_NONCE) or time.monotonic() + STALE_PAUSE_S > end:
+                raise
+        time.sleep(STALE_PAUSE_S)
 
 
 def get_challenge(desk: Desk, session: Session, about: Message) -> Message:

@@ -102,7 +102,9 @@ def give(line: BoxLine, fields: dict[str, Any], port: str, timeout_s: float) -> 
         refused = hello.get("refused", 0)
         if not refused and hello.get("site") == fields["site"]:
             return hello
-        time.sleep(min(REPEAT_S, max(0.0, end - time.monotonic())) if refused else 0.0)
+        if refused != errors.BUTTON_NOT_HELD:
+            break
+        time.sleep(min(REPEAT_S / 2, max(0.0, end - time.monotonic())))
     if refused:
         raise ClientError("box_refused", reason=errors.name_of(refused))
     raise NoAnswerError("box_silent", port=port, seconds=round(timeout_s))

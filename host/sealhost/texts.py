@@ -88,6 +88,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{text!r} 对应多个申请，请写得更完整。",
     ),
     "no_host_url": ("profile.toml names no host_url.", "profile.toml 中没有 host_url。"),
+    "bad_host_url": (
+        "The host_url in profile.toml cannot be used: {detail}.",
+        "profile.toml 中的 host_url 无法使用：{detail}。",
+    ),
     "no_broker": ("profile.toml names no broker.", "profile.toml 中没有 broker。"),
     "bad_broker": (
         "The broker in profile.toml cannot be used: {detail}.",

@@ -26,7 +26,7 @@ FIRMWARE = ("sealbox", "main")
 HOST = ("sealhost",)
 SIMULATION = ("hardware",)
 LINKS_IMPLEMENTATIONS = ("sealhost.links.mqtt*", "sealhost.links.serial*", "sealhost.links.broker*")
-WIRING = ("sealhost.app", "sealhost.cli*", "sealhost.demo*", "sealhost.main", "sealhost.__main__")
+WIRING = ("sealhost.app", "sealhost.cli", "sealhost.cli_*", "sealhost.demo*", "sealhost.main", "sealhost.__main__")
 """The modules of the host that know everything, and that nothing else knows."""
 
 
@@ -147,6 +147,17 @@ LINES = (
         ),
         standard_library=True,
     ),
+    Line(
+        "the people's side imports links, signing, core and sealwire: nothing of the daemon",
+        ("sealhost.client", "sealhost.client.*"),
+        only=(
+            *("sealhost.client", "sealhost.texts", "sealhost.links", "sealhost.signing", "sealhost.core"),
+            *("sealwire", "httpx"),
+        ),
+        standard_library=True,
+        never=("sealhost.links.broker",),
+    ),
+    Line("the catalogue of texts imports nothing", ("sealhost.texts",), only=(), standard_library=True),
     Line(
         "only the wiring knows everything: nothing imports app, cli, demo or __main__",
         ("sealhost", "sealhost.*"),

@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import json
 import os
+import ssl
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,12 +32,7 @@ class Api:
     def __init__(self, profile: Profile, client: httpx.Client | None = None) -> None:
         self._profile = profile
         self._site = profile.site.hex()
-        settings = profile.settings
-        if client is None:
-            if not settings.host_url:
-                raise ClientError("no_host_url")
-            client = httpx.Client(base_url=settings.host_url, timeout=TIMEOUT_S, verify=settings.ca_file or True)
-        self._http = client
+        self._client = client
         self._token: str | None = None
 
     def __enter__(self) -> Self:
@@ -45,7 +41,22 @@ class Api:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        if self._client is not None:
+            self._client.close()
+
+    @property
+    def _http(self) -> httpx.Client:
+        """The connection, made when it is first needed: much can be done without a host."""
+        if self._client is None:
+            settings = self._profile.settings
+            if not settings.host_url:
+                raise ClientError("no_host_url")
+            try:
+                trusted = ssl.create_default_context(cafile=settings.ca_file or None)
+                self._client = httpx.Client(base_url=settings.host_url, timeout=TIMEOUT_S, verify=trusted)
+            except (httpx.InvalidURL, ValueError, OSError) as error:
+                raise ClientError("bad_host_url", detail=error) from error
+        return self._client
 
     # --- what the host knows ---
 

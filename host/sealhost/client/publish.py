@@ -92,5 +92,6 @@ def publish(trust: Trust, session: Session, papers: list[Message], timeout_s: fl
             before = compose.keep(profile, paper, made=made)
             profile.queue(before)
         items.append(before)
-    hosts = [key for paper in papers if paper.number == messages.ROSTER for key in paper["hosts"]]
+    # Before the first roster is held, the host that answers is believed by the one that was signed here.
+    hosts = [key for roster in signed_rosters(profile, latest_signed(profile)) for key in roster["hosts"]]
     return Postman(session, trust, None, hosts).deliver(items, timeout_s)
