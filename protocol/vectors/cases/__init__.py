@@ -1,0 +1,1 @@
+"""The vectors, a module for each part of the wire."""

@@ -1,0 +1,35 @@
+"""Reasons that sealwire names and others raise: no vector can show them, so the room that raises each one tests it."""
+
+NOT_OF_THE_WIRE = {
+    "accepted": "tests/host",
+    # what only a box knows: its identity, its bays, its sensors, its log
+    "roster_lists_not_box": "tests/firmware",
+    "release_not_listed": "tests/firmware",
+    "wrong_box": "tests/firmware",
+    "wrong_bay": "tests/firmware",
+    "bay_busy": "tests/firmware",
+    "bay_jammed": "tests/firmware",
+    "seal_missing": "tests/firmware",
+    "tampered": "tests/firmware",
+    "clock_lost": "tests/firmware",
+    "clock_running": "tests/firmware",
+    "battery_low": "tests/firmware",
+    "log_full": "tests/firmware",
+    "no_roster": "tests/firmware",
+    "nothing_to_clear": "tests/firmware",
+    "other_chain": "tests/firmware",
+    "button_not_held": "tests/firmware",
+    "already_provisioned": "tests/firmware",
+    "flash_failed": "tests/firmware",
+    # what only a host or a verifier knows: its store, its time limits, a whole log
+    "waiting_expired": "tests/host",
+    "chain_broken": "tests/host",
+    "unknown_request": "tests/host",
+    "request_closed": "tests/host",
+    "unknown_details": "tests/host",
+    "wrong_site": "tests/host",
+    "too_fast": "tests/host",
+    "bad_token": "tests/host",
+    "not_used_yet": "tests/host",
+    "already_decided": "tests/host",
+}
