@@ -21,6 +21,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
 from sealhost.links import MAX_PAYLOAD_BYTES, Delivery, Handler, LinkFullError, Message, PayloadTooLargeError
 from sealhost.links.address import BrokerAddress
 
