@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sealhost.audit.export import collect_items, seal_items
+from sealhost.audit.manifest import build_receipt
 from sealhost.core.matters import list_digest
 from sealhost.signing.keys import Signer
 from sealwire import chain, cose, limits, messages
@@ -423,3 +424,8 @@ def clock_lost(village: Village) -> None:
     box.now += 60
     box.write(chain.TIME, utc=told["utc"], message=told.reference)
     box.checkpoint()
+
+
+def receipt_for(manifest: bytes, key: Signer) -> bytes:
+    """A receipt for any manifest."""
+    return build_receipt(manifest, SITE, MADE, key.public_key, key.sign)

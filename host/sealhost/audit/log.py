@@ -231,7 +231,7 @@ def _match(log: BoxLog, site: bytes, findings: Findings) -> None:
                 log.broken = True
             return
         if log.heads[seq - 1] != message["head"]:
-            if seq == log.proven:
+            if any(other["seq"] == seq and other["head"] != message["head"] for other in log.checkpoints):
                 why = f"the box signed two different heads after entry {seq}"
                 findings.add(Rank.CHAIN, path, f"checkpoint {seq}", Check.CHECKPOINT_HEAD, why)
             else:
