@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -124,7 +125,7 @@ def sign_list(
         draft.load(path)  # a draft must be there to name the list
         version = publish.next_version(desk.profile, "matters", 0)
         desk.tell(say("matters_read", count=sum(map(len, parts)), parts=len(parts)))
-        ask("?", yes)
+        ask(yes)
         for old in (desk.profile.home / "papers").glob(f"matters-{version:06d}-*.cose"):
             old.unlink()  # never sent
         issued, payloads = now(), []
@@ -170,11 +171,12 @@ def token(
     with at_desk(home, as_json, refresh=False) as desk:
         settings = desk.profile.settings
         secret = tokens.give(desk.profile, name, now()).hex()
-        words = ["sealhost keeper enrol", f"--name {name}", f"--site {settings.site.hex()}"]
-        words += [f"--authority {key.hex()}" for key in settings.authority]
-        words += [f"--threshold {settings.threshold}", f"--token {secret}"]
-        words += [f"--broker {settings.broker or '…'}", f"--host-url {settings.host_url or '…'}"]
-        line = " ".join(words)
+        words = ["sealhost", "keeper", "enrol", "--name", name, "--site", settings.site.hex()]
+        for key in settings.authority:
+            words += ["--authority", key.hex()]
+        words += ["--threshold", str(settings.threshold), "--token", secret]
+        words += ["--broker", settings.broker or "…", "--host-url", settings.host_url or "…"]
+        line = shlex.join(words)
         desk.result(say("token_made", name=name, token=secret, command=line), token=secret, command=line)
 
 
@@ -223,7 +225,7 @@ def add_enrolment(
         message = _read_enrolment(desk, file)
         public, code = message["public"], compose.key_code(message["public"])
         desk.tell(say("enrolment", name=message["name"], code=code))
-        ask("?", yes)
+        ask(yes)
         people = draft.load(path).get("person", [])
         if any(public.hex() in row.get("keys", []) for row in people):
             raise ClientError("key_present")
@@ -268,7 +270,7 @@ def reset(
         anchor = find_anchor(desk, session, place)
         code = messages.short_code(place)
         desk.tell(say("will_reset", what=", ".join(words), box=code, seq=anchor["seq"]))
-        ask("?", yes)
+        ask(yes)
         fields = {
             "box": place,
             "anchor_seq": anchor["seq"],

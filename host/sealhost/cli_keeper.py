@@ -72,6 +72,7 @@ def request(
     lang: Lang = None,
 ) -> None:
     """Ask for impressions of a seal."""
+    _known_until(until)
     attached = [(path.name, read_file(path)) for path in attach or ()]
     with at_desk(home, as_json, timeout) as desk:
         place = compose.find_place(desk.trust.roster, box, bay, seal)
@@ -93,13 +94,18 @@ def request(
             desk.tell(_will_sign(desk, signed, place, values, len(attached)))
             code = messages.short_code(signed.reference)
             desk.tell(say("code", code=code))
-            ask("?", yes)
+            ask(yes)
             kept = compose.keep(desk.profile, signed, made=now(), blobs=tuple(blobs))
             desk.profile.queue(kept, blobs)
             desk.deliver(session, kept)
             desk.tell(say("accepted", what=word("kind", "request"), code=code))
             facts = follow_request(desk, session, signed, anchor, until, wait_seconds) if wait else []
-        desk.result("", reference=signed.reference.hex(), code=code, result="accepted", facts=facts)
+        desk.done(reference=signed.reference.hex(), code=code, result="accepted", facts=facts)
+
+
+def _known_until(until: str) -> None:
+    if until not in ("open", "closed"):
+        raise typer.BadParameter("--until open or closed")
 
 
 def _will_sign(desk: Desk, signed: Message, place: compose.Place, values: dict[str, str], attachments: int) -> str:
@@ -138,6 +144,7 @@ def ready(
     lang: Lang = None,
 ) -> None:
     """Say that you stand at the box: an approved request opens now, also for the second time."""
+    _known_until(until)
     with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
         about = _my_request(desk, session, reference)
         start = find_anchor(desk, session, about["box"])
@@ -145,7 +152,7 @@ def ready(
         code = messages.short_code(about.reference)
         desk.tell(say("accepted", what=word("kind", "ready"), code=code))
         facts = follow_request(desk, session, about, start, until, wait_seconds) if wait else []
-        desk.result("", reference=about.reference.hex(), code=code, result="accepted", facts=facts)
+        desk.done(reference=about.reference.hex(), code=code, result="accepted", facts=facts)
 
 
 def _say_ready(desk: Desk, session: Session, about: Message) -> None:
@@ -295,6 +302,7 @@ def follow_request(
     told: list[dict[str, object]] = []
     end = time.monotonic() + longest_s
     earlier = deque(session.boxes)
+    ended = 0
     while earlier or time.monotonic() < end:
         mail = earlier.popleft() if earlier else session.hear(min(1.0, end - time.monotonic()))
         if mail is None:
@@ -306,8 +314,12 @@ def follow_request(
             told.append({"kind": fact.kind, "seq": fact.seq, "proven": fact.proven, "left": fact.left})
             if until == "open" and fact.kind == follow.OPENED:
                 return told
-            if fact.proven and fact.kind in (follow.CLOSED, follow.INTERRUPTED, follow.ENDED):
+            if fact.kind in follow.ENDS and fact.proven:
                 return told
+            ended = ended or (fact.seq if fact.kind in follow.ENDS else 0)
+        if 0 < ended <= follower.passed:
+            desk.tell(say("unprovable_here"))
+            return told
     raise NoAnswerError("not_seen_in_time", seconds=round(longest_s))
 
 

@@ -143,7 +143,7 @@ def substitute(
         rules.check_substitute(roster, signed, now())
         values = {"start": desk.profile.local(fields["from"]), "end": desk.profile.local(fields["until"])}
         desk.tell(say("will_substitute", person=other["name"], **values))
-        ask("?", yes)
+        ask(yes)
         kept = compose.keep(desk.profile, signed, made=now())
         desk.profile.queue(kept)
         with Session(desk.profile) as session:
@@ -197,11 +197,10 @@ def _decide(
 def _sign(desk: Desk, case: Case, verdict: int, reason: tuple[str, int], principal: int | None, yes: bool) -> Kept:
     """Show, ask, sign, and put into the outbox. Nobody signs for details that are not those of the request."""
     if case.details is None and verdict != messages.WITHDRAW:
-        problem = case.problem or "details_missing"
-        raise ClientError("wont_sign_unseen", detail=say(problem) if problem in _SHORT else problem)
+        raise ClientError("wont_sign_unseen", detail=case.problem_text)
     desk.tell(show_case(desk, case))
     desk.tell(say("will_decide", verdict=word("verdict", compose.VERDICTS[verdict]), code=_code(case)))
-    ask("?", yes)
+    ask(yes)
     words, code = reason
     digest, body = cases.make_reason(words) if words else ("", b"")
     signed = compose.decision(
@@ -219,9 +218,6 @@ def _sign(desk: Desk, case: Case, verdict: int, reason: tuple[str, int], princip
     kept = compose.keep(desk.profile, signed, box=box, made=now(), about=case.request.reference, blobs=tuple(blobs))
     desk.profile.queue(kept, blobs)
     return kept
-
-
-_SHORT = ("details_missing", "details_unreadable", "wrong_digest")  # texts without values to fill in
 
 
 def _decided_before(desk: Desk, about: Message, verdict: int, principal: int | None) -> Kept | None:

@@ -55,7 +55,7 @@ def sign(
         if desk.trust.version:
             desk.tell(say("changes", version=desk.trust.version))
             desk.tell("\n".join(changes) or say("no_changes"))
-        ask("?", yes)
+        ask(yes)
         signed = compose.sign(desk.profile, messages.ROSTER, fields)
         for old in (desk.profile.home / "papers").glob(f"roster-{fields['version']:06d}-*.cose"):
             old.unlink()  # never sent, and now replaced: others' signatures on it are void as well
@@ -83,7 +83,7 @@ def countersign(
         other.check(key, verify)
         desk.tell(say("will_sign_roster", version=other["version"]))
         desk.tell("\n".join(describe(desk.profile, other.fields)))
-        ask("?", yes)
+        ask(yes)
         signed = compose.sign(desk.profile, messages.ROSTER, other.fields)
         publish.write_signed(desk.profile, publish.roster_file(Path(), other["version"], other.kid).name, other.raw)
         name = publish.roster_file(Path(), other["version"], signed.kid).name

@@ -7,7 +7,6 @@ sent again).
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -115,6 +114,11 @@ class Desk:
         """How it ended: a sentence, or the fields as JSON."""
         typer.echo(json.dumps(fields, ensure_ascii=False) if self.as_json else text)
 
+    def done(self, **fields: Any) -> None:
+        """How it ended, where people have been told on the way."""
+        if self.as_json:
+            self.result("", **fields)
+
     def deliver(self, session: Session, kept: Kept) -> int:
         """Bring a kept message to the host and wait for the receipt. RefusedError when it says no."""
         result = Postman(session, self.trust, lambda: self.api).deliver([kept], self.timeout_s)[kept.reference]
@@ -138,9 +142,9 @@ def now() -> int:
     return int(time.time())
 
 
-def ask(question: str, yes: bool) -> None:
+def ask(yes: bool) -> None:
     """Ask before signing at a terminal; ClientError `stopped` for no. A script is not asked."""
-    if not yes and sys.stdin.isatty() and not os.environ.get("CI") and not typer.confirm(question, default=True):
+    if not yes and sys.stdin.isatty() and not typer.confirm(say("sign_it"), default=False):
         raise ClientError("stopped")
 
 

@@ -10,7 +10,7 @@ from sealhost.cli_shared import Desk
 from sealhost.client import compose
 from sealhost.client.cases import Case
 from sealhost.client.follow import Fact
-from sealhost.texts import known, role, say, word
+from sealhost.texts import role, say, word
 
 
 def seal_of(case: Case) -> str:
@@ -83,7 +83,7 @@ def show_case(desk: Desk, case: Case) -> str:
     if case.host_state:
         lines.append(say("host_says", state=clean(case.host_state)))
     if case.problem:
-        lines.append(say(case.problem) if known(case.problem) else case.problem)
+        lines.append(case.problem_text)
     return "\n".join(lines)
 
 

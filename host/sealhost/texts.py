@@ -35,6 +35,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "kind_substitute": ("substitute", "代审委托"),
     "proven": ("proven by the box's signature", "经印章盒签名证实"),
     "not_proven": ("not yet proven", "尚待印章盒签名证实"),
+    "sign_it": ("Sign?", "确认签署？"),
+    "unprovable_here": (
+        "The box has signed its log past this, but entries before it were missed here: see the host's ledger.",
+        "印章盒已签署到此之后，但本机缺少此前的日志，请查看主机台账。",
+    ),
     "nothing": ("Nothing here.", "没有内容。"),
     # what goes wrong
     "no_profile": (

@@ -136,9 +136,14 @@ class StandIn:
     def stop(self) -> None:
         """End it."""
         self._link.stop()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.close_web()
+
+    def close_web(self) -> None:
+        """End the HTTP side only. Safe to call twice."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
 
     # --- host ---
 

@@ -269,3 +269,27 @@ def test_both_languages_have_the_same_blanks() -> None:
     for key, both in texts.TEXTS.items():
         blanks = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in both]
         assert blanks[0] == blanks[1], key
+
+
+def test_an_officer_sees_what_waits_but_signs_nothing_while_the_hosts_files_are_out_of_reach(
+    site: Site, host: StandIn
+) -> None:
+    said = raise_request(site)
+    (request,) = host.said(messages.REQUEST)
+    host.wait_in_inbox(FIRST, request.raw)
+    run_json(officer_app, site.folder / FIRST, "list")  # takes the roster
+    host.close_web()
+    (listed,) = run_json(officer_app, site.folder / FIRST, "list")["requests"]
+    assert (listed["code"], listed["problem"]) == (said["code"], "host_unreachable")
+    error = run_json(officer_app, site.folder / FIRST, "approve", str(said["code"]), code=1)
+    assert error["error"] == "wont_sign_unseen"
+    assert "does not answer" in run(officer_app, site.folder / FIRST, "show", str(said["code"])).output
+
+
+def test_files_the_host_did_not_take_wait_with_their_message(site: Site, host: StandIn) -> None:
+    raise_request(site)
+    host.close_web()
+    assert raise_request(site, code=3)["error"] == "files_not_sent"
+    assert len(host.said(messages.REQUEST)) == 1
+    (kept,) = site.profiles[KEEPER].waiting()
+    assert all(site.profiles[KEEPER].blob(digest) for digest in kept.blobs)

@@ -21,6 +21,7 @@ from sealhost.client.errors import ClientError
 from sealhost.client.post import Session
 from sealhost.client.profile import Profile
 from sealhost.client.trust import Trust
+from sealhost.texts import say
 
 MAX_SIGNED_PARTS = 64  # signed messages read from what the host says of one request
 STATES = {rules.WAITING: "waiting", rules.APPROVED: "approved", rules.DENIED: "denied"}
@@ -38,6 +39,7 @@ class Case:
     place: compose.Place | None
     details: dict[str, Any] | None = None
     problem: str | None = None
+    problem_text: str = ""
     decisions: list[Message] = field(default_factory=list)
     substitutes: list[Message] = field(default_factory=list)
     state: str = "waiting"
@@ -160,16 +162,15 @@ class Cases:
             kept = self._profile.blob(digest)
             content = self._api.get_blob(digest) if kept is None else kept[limits.SALT :]
             if content is None:
-                case.problem = "details_missing"
-                return
+                raise ClientError("details_missing")
             details = json.loads(content)
             if not isinstance(details, dict):
-                raise ValueError("no object")
+                raise ClientError("details_unreadable")
             case.details = details
         except ClientError as error:
-            case.problem = error.key
+            case.problem, case.problem_text = error.key, str(error)
         except ValueError:
-            case.problem = "details_unreadable"
+            case.problem, case.problem_text = "details_unreadable", say("details_unreadable")
 
     def _add_decisions(self, case: Case, now: int) -> None:
         signed: list[bytes] = []

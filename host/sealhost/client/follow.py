@@ -27,6 +27,9 @@ REFUSED = "refused"
 ENDED = "ended"
 UNFIT = "unfit"
 
+ENDS = (CLOSED, INTERRUPTED, ENDED)
+"""Facts after which the bay is locked."""
+
 _FACTS = {
     chain.INTENT: OPENED,
     chain.PRESS: PRESSED,
@@ -62,6 +65,11 @@ class Follower:
         self._shown: set[tuple[int, bool]] = set()
         self._history = History(request.reference)
         self._topics = (topics.box_out(trust.site, self._box), topics.box_status(trust.site, self._box))
+
+    @property
+    def passed(self) -> int:
+        """The log seq of the last checkpoint seen."""
+        return self._seq
 
     def feed(self, mail: Mail) -> list[Fact]:
         """The facts that this message adds; none for anything that is not this box's."""
