@@ -318,12 +318,18 @@ def begin() -> Village:
     village = Village()
     village.matters()
     village.roster(1)
+    take_first_roster(village)
+    return village
+
+
+def take_first_roster(village: Village, **origin: Any) -> None:
+    """A box that is provisioned, starts, and takes the roster."""
     box = village.box
     authority = [village.key("authority").public_key]
-    box.write(chain.ORIGIN, box=box.key.public_key, site=SITE, authority=authority, threshold=1)
+    fields = {"box": box.key.public_key, "site": SITE, "authority": authority, "threshold": 1}
+    box.write(chain.ORIGIN, **{**fields, **origin})
     box.start()
     box.adopt(1)
-    return village
 
 
 def used(village: Village, as_: str, impressions: int = 2, **changes: Any) -> Message:

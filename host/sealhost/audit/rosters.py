@@ -137,51 +137,65 @@ def _read(bundle: Bundle, site: bytes, findings: Findings) -> dict[int, list[tup
 def _prove(
     chain: RosterChain, offered: list[tuple[str, Message]], verify: Verify, findings: Findings, after_loss: bool
 ) -> bool:
-    """Whether a version follows the chain; it is added then. After a loss, its signers may be unknown for that
-    reason.
+    """Whether a version follows the chain; it is added then.
+
+    ``after_loss``: a roster before it is known to be lost, so that its signers may be unknown for that reason.
     """
     held = chain.last
     version = offered[0][1]["version"]
     authority = chain.trust.authority if held is None else held.fields["authority"]
     threshold = chain.trust.threshold if held is None else held.fields["threshold"]
-    signers: list[bytes] = []
-    blamed = False
-    for path, message in offered:
-        if message.payload != offered[0][1].payload:
+    signed = [pair for pair in offered if _is_signed(pair, authority, verify, findings, after_loss)]
+    counting = [pair for pair in signed if pair[1].kid in [cose.key_id(key) for key in authority]]
+    blamed = len(signed) < len(offered)
+    first = (counting or signed or offered)[0][1]
+    for path, message in counting:
+        if message.payload != first.payload:
             why = f"the authority's keys stand under two different rosters of version {version}"
             findings.add(Rank.ROSTER, path, str(version), Check.ROSTER_FORK, why)
             return False
-        try:
-            message.check(_key(message, authority), verify)
-        except Refused as refusal:
-            if not (after_loss and refusal.reason == errors.UNKNOWN_SIGNER):
-                why = f"roster {version} carries a signature that does not count: {refusal}"
-                findings.add(Rank.ROSTER, path, str(version), refusal.name, why)
-            blamed = True
-            continue
-        if path != roster_path(version, message.kid):
-            why = f"this item holds roster {version} by {message.kid.hex()}, which its path does not say"
-            findings.add(Rank.ROSTER, path, str(version), Check.ITEM_NAME, why)
-        signers.append(message.kid)
-    fields = offered[0][1].fields
+    for path, message in signed:
+        if message.payload != first.payload:
+            why = f"this other roster {version} is signed by nobody whom the roster before it lists"
+            findings.add(Rank.ROSTER, path, str(version), errors.name_of(errors.UNKNOWN_SIGNER), why)
+    signers = [message.kid for _, message in signed if message.payload == first.payload]
     try:
-        check_succession(held.version if held else 0, authority, threshold, fields, signers)
-        check_roster(fields)
+        check_succession(held.version if held else 0, authority, threshold, first.fields, signers)
+        check_roster(first.fields)
     except Refused as refusal:
         if not blamed and not after_loss:
             why = f"roster {version} may not follow {f'roster {held.version}' if held else 'the given keys'}: {refusal}"
             if held is None and refusal.reason == errors.ROSTER_SIGNATURES:
-                why += f" ({len(signers)} of the given keys signed, {threshold} must; see --threshold)"
+                why += f" ({len(counting)} of the given keys signed, {threshold} must; see --threshold)"
             findings.add(Rank.ROSTER, offered[0][0], str(version), refusal.name, why)
         return False
-    chain.rosters[version] = Roster(fields)
-    chain.digests[version] = hashlib.sha256(offered[0][1].payload).digest()
+    chain.rosters[version] = Roster(first.fields)
+    chain.digests[version] = hashlib.sha256(first.payload).digest()
     chain.signers[version] = signers
     return True
 
 
+def _is_signed(
+    pair: tuple[str, Message], authority: list[bytes], verify: Verify, findings: Findings, after_loss: bool
+) -> bool:
+    """Whether a roster message's signature holds, by a key of the roster before or, counting for later, of its own."""
+    path, message = pair
+    version = message["version"]
+    try:
+        message.check(_key(message, authority), verify)
+    except Refused as refusal:
+        if not (after_loss and refusal.reason == errors.UNKNOWN_SIGNER):
+            why = f"roster {version} carries a signature that does not count: {refusal}"
+            findings.add(Rank.ROSTER, path, str(version), refusal.name, why)
+        return False
+    if path != roster_path(version, message.kid):
+        why = f"this item holds roster {version} by {message.kid.hex()}, which its path does not say"
+        findings.add(Rank.ROSTER, path, str(version), Check.ITEM_NAME, why)
+    return True
+
+
 def _key(message: Message, authority: list[bytes]) -> bytes:
-    """The key of a roster's signature: of the roster before, or of its own list (it then counts for nothing yet)."""
+    """The public key that a roster message names by its kid."""
     for key in [*authority, *message["authority"]]:
         if cose.key_id(key) == message.kid:
             return bytes(key)
