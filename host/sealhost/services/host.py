@@ -39,7 +39,7 @@ class Host:
         self._context = context
         self._turns = threading.Lock()
         self._refusals = Limiter(burst=20, per_second=0.2, total_burst=500, total_per_second=20)
-        self._acks = Limiter(burst=10, per_second=1, total_burst=500, total_per_second=50)
+        self._acks = Limiter(burst=50, per_second=5, total_burst=500, total_per_second=50)
 
     def filters(self) -> list[tuple[str, bool]]:
         """What to subscribe to, and whether what a broker retained there is wanted."""

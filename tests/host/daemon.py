@@ -1,0 +1,140 @@
+"""A real `sealhost run` in its own process, and people who talk to it over a real broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from sealhost.config import FILE_NAME, TEMPLATE
+from sealhost.links import Message as Mail
+from sealhost.links.address import BrokerAddress
+from sealhost.links.mqtt import MqttLink
+from sealhost.signing import keys
+from sealhost.store import sites
+from sealhost.store.database import Database
+from sealwire import errors, messages, topics
+
+from tests.host.village import People
+from tests.vms import ROOT
+
+WAIT_S = 60.0
+REPEAT_S = 1.0
+
+
+class HostProcess:
+    """`sealhost run` for a site of `people`; `kill` and `start` as often as wanted."""
+
+    def __init__(self, home: Path, people: People, broker: str | None) -> None:
+        self.home = home
+        self.broker = broker
+        self._process: subprocess.Popen[str] | None = None
+        home.mkdir()
+        (home / FILE_NAME).write_text(TEMPLATE + 'listen = "127.0.0.1:0"\n', encoding="utf-8")
+        people.host = keys.create(home / "host.key")
+        database = Database(f"sqlite:///{home / 'sealbox.db'}")
+        database.upgrade()
+        with database.write() as tx:
+            sites.add(tx, people.site, "幸福村", [people.authority.public_key], 1, people.now)
+        database.close()
+
+    def start(self) -> HostProcess:
+        """Start it and return when it says that it is ready."""
+        command = [sys.executable, "-m", "sealhost", "run", "--home", str(self.home)]
+        if self.broker is not None:
+            command += ["--broker", self.broker]
+        paths = os.pathsep.join(str(ROOT / room) for room in ("protocol", "host"))
+        with (self.home / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, "PYTHONPATH": paths}
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.startswith("sealhost is ready"), self.log()
+        return self
+
+    def info(self) -> dict[str, Any]:
+        """What run.json says."""
+        return dict(json.loads((self.home / "run.json").read_text(encoding="utf-8")))
+
+    def log(self) -> str:
+        """What it logged."""
+        return (self.home / "log").read_text(encoding="utf-8")
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code. Safe to call twice."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        code = process.wait(WAIT_S)
+        if process.stdout is not None:
+            process.stdout.close()
+        return code
+
+
+class Everybody:
+    """All people's senders in one client: `tell` sends until the receipt comes, as everybody's app does."""
+
+    def __init__(self, people: People, host: str, port: int) -> None:
+        self.people = people
+        self._receipts: dict[bytes, str] = {}
+        self._heard = threading.Condition()
+        self._link = MqttLink(BrokerAddress(host, port), "everybody", persistent=False, max_payload_bytes=100_000)
+        self._link.subscribe(f"{topics.PREFIX}{people.site.hex()}/inbox/+", self._on_mail)
+        self._link.start()
+        assert self._link.wait_connected(WAIT_S)
+
+    def stop(self) -> None:
+        """Disconnect."""
+        self._link.stop()
+
+    def send(self, who: str, raw: bytes) -> None:
+        """Publish once."""
+        signer = self.people.authority if who == "authority" else self.people.keys[who]
+        self._link.publish(topics.host_in(self.people.site, signer.kid), raw)
+
+    def tell(self, who: str, raw: bytes) -> str:
+        """Publish until there is a receipt; what it says."""
+        reference = self.people.reference(raw)
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end:
+            self.send(who, raw)
+            result = self.receipt(reference, REPEAT_S)
+            if result is not None:
+                return result
+        raise AssertionError("no receipt")
+
+    def receipt(self, reference: bytes, timeout_s: float = WAIT_S) -> str | None:
+        """The receipt for a reference."""
+        with self._heard:
+            self._heard.wait_for(lambda: reference in self._receipts, timeout_s)
+            return self._receipts.pop(reference, None)
+
+    def _on_mail(self, mail: Mail) -> None:
+        message = messages.read(mail.payload, self.people.site)
+        if message.number == messages.RECEIPT:
+            with self._heard:
+                self._receipts[message["reference"]] = errors.name_of(message["result"])
+                self._heard.notify_all()
+
+
+def eventually(condition: Any, what: str = "it") -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not happen"
+        time.sleep(0.02)
