@@ -1,6 +1,6 @@
 """Compiles the firmware and the wire code with mpy-cross.
 
-    python firmware/build.py            brings build/firmware/ (.mpy of every module) and build/firmware.romfs up to date
+    python firmware/build.py            brings build/firmware/ (every module) and build/firmware.romfs up to date
     python firmware/build.py --check    compiles every module for each target below, into build/firmware-check/
 
 The image holds the same modules for a board's ROM partition (`mpremote romfs deploy`), from where they run in place.

@@ -120,10 +120,12 @@ async def serve(board: object, me: object, fields: dict) -> None:
     outbox = Outbox(site, me, journal, board, gate, config.FIRMWARE)
     intake = Intake(site, me, box, rosters, outbox, ed25519.verify)
     user = (fields["user"], fields.get("password") or "") if "user" in fields else None
-    link = MqttLink(fields["broker"], fields["port"], site, me.kid, intake.receive, outbox.connected, user=user)
-    print("box", messages.short_code(me.kid), "serves; boot", journal.boot, "log", journal.log.seq)
+    link = MqttLink(fields["broker"], fields["port"], site, me.kid, intake.handle, outbox.connected, user=user)
+    gc.collect()
+    print("box %s serves: boot %d, log %d" % (messages.short_code(me.kid), journal.boot, journal.log.seq))
+    print("memory free:", gc.mem_free())
     # The first of them to fail ends all: a box that lost one of its parts closes and starts afresh.
-    await asyncio.gather(box.watch(), link.run(), outbox.run(link), intake.run(), show(board, box, link))
+    await asyncio.gather(box.watch(), link.run(), outbox.run(link), show(board, box, link))
 
 
 async def show(board: object, box: Box, link: object) -> None:

@@ -141,6 +141,7 @@ class Box:
         bay.spends, bay.pressed, bay.tries, bay.cause = spends, 0, 0, 0
         bay.window_ms = candidate.judgement.case.rule["open_seconds"] * 1000
         bay.presses.reset(self.board.ticks_ms())
+        candidate.settle()
         self._event(bay, states.GRANTED)
 
     def close(self, bay: Bay, cause: int) -> None:

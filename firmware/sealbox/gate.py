@@ -42,6 +42,13 @@ class Candidate:
         self.ready = None if ready is None else messages.read(ready, site, (READY,))
         self.judgement = None
 
+    def settle(self) -> None:
+        """Keep what judging again needs, and no message's bytes: the bay is open, and memory is short."""
+        self.grant.fields = {"nonce": b""}
+        for message in [self.grant, self.request] + self.decisions + self.substitutes:
+            message.raw = message.payload = message.signature = b""
+        self.ready = None
+
     def signed(self, roster: Roster) -> "list[tuple[messages.Message, bytes]]":
         """Each message with the public key that the roster has for its kid. Raises Refused: unknown_signer."""
         people = [self.request] + self.decisions + self.substitutes

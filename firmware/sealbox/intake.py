@@ -6,8 +6,8 @@ sending (`outbox`).
 """
 
 import asyncio
+import gc
 
-from micropython import const
 from sealwire import chain, errors, limits, messages
 from sealwire.errors import DecodeError, Refused, SealwireError
 from sealwire.messages import (
@@ -27,8 +27,6 @@ from sealwire.messages import (
 from sealbox.gate import check_signatures
 from sealbox.rate import Rate
 
-_QUEUE_BYTES = const(12 * 1024)  # received and not yet handled; a grant and what may come with it
-_QUEUE_MESSAGES = const(16)
 _TYPES = (GRANT, DECISION, FINISH, ROSTER, TIME, RESET, ACK)
 
 
@@ -46,36 +44,12 @@ class Intake:
         self._rosters = rosters
         self._outbox = outbox
         self._verify = verify
-        self._queue = []
-        self._queued = 0
-        self._wake = asyncio.Event()
         self._refusals = Rate(limits.REFUSALS_PER_HOUR)
         self._unlogged = 0
         self._loose = {}  # kid: Rate; of the roster's people only
-        self.dropped = 0
 
-    def receive(self, sender: "bytes | None", raw: bytes) -> None:
-        """Take a message from the link. What does not fit the queue is dropped: senders repeat."""
-        if len(self._queue) >= _QUEUE_MESSAGES or self._queued + len(raw) > _QUEUE_BYTES:
-            self.dropped += 1
-            return
-        self._queue.append(raw)
-        self._queued += len(raw)
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Handle what arrives, for ever."""
-        while True:
-            while not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
-            raw = self._queue.pop(0)
-            self._queued -= len(raw)
-            await self.handle(raw)
-            await asyncio.sleep(0)
-
-    async def handle(self, raw: bytes) -> None:
-        """Give one message its effect, or log why not."""
+    async def handle(self, sender: "bytes | None", raw: memoryview) -> None:
+        """Give one message its effect, or log why not. ``sender``, the topic's word, proves nothing and is not used."""
         message = None
         try:
             if messages.is_item(raw):
@@ -91,6 +65,10 @@ class Intake:
         except OSError as error:
             print("flash failed:", error)
             self._refuse(Refused(errors.FLASH_FAILED), message)
+        except MemoryError:
+            message = None
+            gc.collect()
+            self._refuse(Refused(errors.TOO_LARGE, "for the memory there is"), None)
 
     def _others(self, message: "messages.Message") -> None:
         number = message.number

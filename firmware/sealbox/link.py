@@ -20,9 +20,10 @@ STATUS = const(1)  # the last checkpoint; over MQTT retained, and emptied by the
 class Link:
     """What the box relies on.
 
-    on_message(sender: bytes | None, payload: bytes) gets the kid in the topic (None where the link names no sender);
-    on_connect() is the moment to publish the status again. Both are plain functions that return soon; what they
-    raise is logged and ends nothing.
+    on_message(sender: bytes | None, payload: memoryview) gets the kid in the topic (None where the link names no sender)
+    and a buffer that is its own until it is done; it may return a coroutine, which the link awaits before it reads on.
+    on_connect() is the moment to publish the status again. What they raise is logged and ends nothing, but what the
+    coroutine raises ends `run`.
     """
 
     connected = False
@@ -74,8 +75,8 @@ class MqttLink(Link):
         """Take a message for OUT or STATUS; waits while too many are unacknowledged."""
         return await self._client.publish(self._topics[channel], payload, retain)
 
-    def _received(self, topic: str, payload: bytes, retained: bool) -> None:
+    def _received(self, topic: str, payload: memoryview, retained: bool) -> "object | None":
         place = topics.parse(topic)
         if place is None or place[0] != "box_in" or place[1] != self._site or place[2] != self._box:
             raise ValueError("a topic that is not this box's")
-        self._on_message(place[3], payload)
+        return self._on_message(place[3], payload)

@@ -40,10 +40,12 @@ _IPPROTO_TCP = const(6)
 class MqttClient:
     """One client. `run` keeps it connected; `publish` may be awaited by any number of tasks.
 
-    on_message(topic: str, payload: bytes, retained: bool) and on_connect() are plain functions that return soon: the
-    client reads nothing meanwhile. Retained messages are dropped unless ``retained`` is true: a command that a broker
-    kept is no command. ``will`` is (topic, payload), retained. ``user`` is (name, password). ``tls`` is an
-    ssl.SSLContext. Times are milliseconds; ``backoff_ms`` is (first, most).
+    on_message(topic: str, payload: memoryview, retained: bool) and on_connect() are plain functions; what they raise is
+    logged. on_message may return a coroutine, which is awaited: the client reads nothing meanwhile, so that it must not
+    wait for a publish; what that raises ends `run`. The payload is the client's own buffer, valid until then. Retained
+    messages are dropped unless ``retained`` is true: a command that a broker kept is no command. ``will`` is (topic,
+    payload), retained. ``user`` is (name, password). ``tls`` is an ssl.SSLContext. Times are milliseconds;
+    ``backoff_ms`` is (first, most).
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class MqttClient:
         self._ended = asyncio.Event()
         self._failure = None
         self._socket = self._stream = None
+        self._payload = memoryview(bytearray(MAX_PAYLOAD))  # made once: later, memory may have no such piece
         self._said = self._progress = ticks_ms()
 
     # --- publishing ---
@@ -205,11 +208,12 @@ class MqttClient:
         if self._on_connect is not None:
             self._call(self._on_connect)
 
-    def _call(self, function, *args) -> None:
+    def _call(self, function, *args) -> "object | None":
         try:
-            function(*args)
+            return function(*args)
         except Exception as error:  # noqa: BLE001 - what a peer sent must not take the link away
             self._log("mqtt: handler: {}: {}".format(type(error).__name__, error))
+            return None
 
     # --- the three tasks of a connection ---
 
@@ -292,34 +296,25 @@ class MqttClient:
         if topic is None:
             await reader.skip(length)
         packet_id = await reader.number() if qos else 0
-        payload = None if topic is None or size > MAX_PAYLOAD else _allocate(size)
-        if payload is None:
+        if topic is None or size > MAX_PAYLOAD:
             await reader.skip(size)
             self._log("mqtt: dropped a message of {} bytes".format(size))
         else:
+            payload = self._payload[:size]
             await reader.fill(payload)
             if not first & 1 or self._retained:
-                self._call(self._deliver, topic, payload, bool(first & 1))
+                await self._deliver(topic, payload, bool(first & 1))
         if qos:
             if len(self._control) > MAX_CONTROL:
                 raise MqttError("the broker does not read")
             self._control.extend(wire.puback(packet_id))
             self._wake.set()
 
-    def _deliver(self, topic: bytes, payload: bytearray, retained: bool) -> None:
-        self._on_message(topic.decode(), bytes(payload), retained)
-
-
-def _allocate(size: int) -> "bytearray | None":
-    """Room for a payload, or None: a message that memory has no room for is lost, its sender sends it again."""
-    try:
-        return bytearray(size)
-    except MemoryError:
-        collect()
-    try:
-        return bytearray(size)
-    except MemoryError:
-        return None
+    async def _deliver(self, topic: bytes, payload: memoryview, retained: bool) -> None:
+        """Nothing is read from the broker until the handler is done: so one message is in memory at a time."""
+        work = self._call(self._on_message, topic.decode(), payload, retained)
+        if work is not None:
+            await work
 
 
 def _writable(link):

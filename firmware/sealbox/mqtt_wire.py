@@ -127,7 +127,7 @@ class PacketReader:
         await self.fill(data)
         return bytes(data)
 
-    async def fill(self, data: bytearray) -> None:
+    async def fill(self, data: "bytearray | memoryview") -> None:
         """Fill ``data``."""
         size = len(data)
         have = min(size, self._end - self._start)

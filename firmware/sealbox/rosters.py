@@ -25,7 +25,7 @@ class Rosters:
         self._journal = journal
         self._authority = authority
         self._threshold = threshold
-        self._payload = None  # of the roster that waits for more signatures
+        self._digest = None  # of the payload that waits for more signatures
         self._signers = []
         self.roster = None
 
@@ -46,13 +46,14 @@ class Rosters:
     def offer(self, message: "messages.Message", verify: "Callable[[bytes, bytes, bytes], bool]") -> bool:
         """Take a signed roster into account; True when it became the box's roster. Raises Refused and OSError.
 
-        One signature of several is kept in memory until the others come; another payload replaces what waited.
+        Who signed so far is kept in memory until enough have; another payload replaces what waited.
         """
         version = self._journal.roster
         check_succession(version, [], 0, message.fields, [])  # its version first: that costs no signature
         message.check(self.authority_key(message.kid), verify)
-        if self._payload != message.payload:
-            self._payload, self._signers = message.payload, []
+        digest = sha256(message.payload).digest()
+        if self._digest != digest:
+            self._digest, self._signers = digest, []
         if message.kid not in self._signers:
             self._signers.append(message.kid)
         fields = message.fields
@@ -60,18 +61,18 @@ class Rosters:
         check_roster(fields)
         new = Roster(fields)
         new.box(self._box)
-        self._store(fields["version"], message.payload)
-        self.roster, self._payload = new, None
+        self._store(fields["version"], message.payload, digest)
+        self.roster, self._digest = new, None
         self._authority, self._threshold = fields["authority"], fields["threshold"]
         return True
 
-    def _store(self, version: int, payload: bytes) -> None:
+    def _store(self, version: int, payload: bytes, digest: bytes) -> None:
         scratch = self._folder + "/new"
         with open(scratch, "wb") as file:
             file.write(payload)
         os.rename(scratch, self._path(version))
         held = self._journal.roster
-        self._journal.write(chain.ROSTER, {"version": version, "digest": sha256(payload).digest()})
+        self._journal.write(chain.ROSTER, {"version": version, "digest": digest})
         if held:
             os.remove(self._path(held))
 

@@ -108,7 +108,7 @@ def read_head(data: bytes, at: int) -> "tuple[int, int, int]":
     if end > len(data):
         raise DecodeError(errors.TRUNCATED)
     number = int.from_bytes(data[at:end], "big")
-    if number < 24 or (size > 1 and not number >> (4 * size)):
+    if number < 24 or not number >> (4 * size):
         raise DecodeError(errors.NOT_SHORTEST)
     if number > limits.INTEGER:
         raise DecodeError(errors.INTEGER_RANGE)
@@ -160,7 +160,7 @@ class _Decoder:
         end = self.at + size
         if end > len(self.data):
             raise DecodeError(errors.TRUNCATED)
-        piece = self.data[self.at : end]
+        piece = bytes(self.data[self.at : end])
         self.at = end
         if major == _BYTES:
             return piece
@@ -175,10 +175,8 @@ class _Decoder:
             major, key, self.at = read_head(self.data, self.at)
             if major != _UINT or key > limits.KEY:
                 raise DecodeError(errors.KEY_RANGE)
-            if key == last:
-                raise DecodeError(errors.DUPLICATE_KEY)
-            if key < last:
-                raise DecodeError(errors.KEYS_UNSORTED)
+            if key <= last:
+                raise DecodeError(errors.DUPLICATE_KEY if key == last else errors.KEYS_UNSORTED)
             last = key
             items[key] = self.item(depth)
         return items

@@ -247,8 +247,6 @@ def read_entry(raw: bytes) -> Entry:
     if not isinstance(value, dict):
         raise DecodeError(errors.NOT_A_MAP)
     kind = value.pop(0, None)
-    if not isinstance(kind, int):
-        raise DecodeError(errors.UNKNOWN_ENTRY)
     fields = from_map(_HEAD + fields_of(kind), value)
     return Entry(kind, fields.pop("time"), fields)
 

@@ -74,7 +74,7 @@ def read(data: bytes, limit: int = limits.MESSAGE) -> Sign1:
     if end + 2 + limits.SIGNATURE != len(data):
         raise DecodeError(errors.TRAILING_BYTES)
     number = int.from_bytes(header[5:7], "big") - CONTENT_TYPE
-    return Sign1(number, header[9:], data[at:end], data[end + 2 :])
+    return Sign1(number, bytes(header[9:]), data[at:end], bytes(data[end + 2 :]))
 
 
 def protected_header(number: int, kid: bytes) -> bytes:
@@ -85,7 +85,8 @@ def protected_header(number: int, kid: bytes) -> bytes:
 def to_be_signed(number: int, name: str, site: bytes, kid: bytes, payload: bytes) -> bytes:
     """The Sig_structure (RFC 9052 section 4.4), with ``external_aad`` = "sealbox/1/" + type + "/" + site in hex."""
     aad = b"sealbox/1/" + name.encode() + b"/" + hexed(site).encode()
-    return cbor.encode(["Signature1", protected_header(number, kid), aad, payload])
+    start = b"\x84\x6aSignature1" + cbor.head(2, _HEADER) + protected_header(number, kid)
+    return start + cbor.head(2, len(aad)) + aad + cbor.head(2, len(payload)) + payload
 
 
 def reference(signed: bytes) -> bytes:

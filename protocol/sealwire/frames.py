@@ -96,7 +96,7 @@ class Reader:
             start = end + 1
 
     def _take(self, piece: bytes) -> None:
-        if self._over or len(self._line) + len(piece) > LINE:
+        if len(self._line) + len(piece) > LINE:
             self._over = True
             self._line = bytearray()
         else:

@@ -402,8 +402,6 @@ def read_item(raw: bytes) -> "tuple[int, dict[str, Any]]":
     if not isinstance(value, dict):
         raise DecodeError(errors.NOT_A_MAP)
     number = value.pop(0, None)
-    if not isinstance(number, int):
-        raise DecodeError(errors.UNKNOWN_TYPE)
     return number, from_map(item_fields(number), value)
 
 

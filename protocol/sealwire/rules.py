@@ -248,23 +248,25 @@ def _known(
     """
     known = []
     for verdict, number, principal in against:
-        person = roster.person(number)
-        if person is None:
+        voice = _stood_for(roster, substitutes, number, principal, now) or roster.person(number)
+        if voice is None:
             continue
-        if principal is not None and _stands_in(roster, substitutes, number, principal, now):
-            person = roster.person(principal)
-        if person is not None and in_groups(case.rule, person):
-            known.append((verdict, number, person["number"]))
+        if in_groups(case.rule, voice):
+            known.append((verdict, number, voice["number"]))
         else:
             known.append((messages.WITHDRAW, number, number))
     return known
 
 
-def _stands_in(roster: Roster, substitutes: "list[Message]", person: int, principal: int, now: int) -> bool:
+def _stood_for(
+    roster: Roster, substitutes: "list[Message]", number: int, principal: "int | None", now: int
+) -> "dict[str, Any] | None":
+    """The person of number ``principal``, when a `substitute` shows that ``number`` may speak for them."""
     for substitute in substitutes:
-        if substitute["person"] == person and check_substitute(roster, substitute, now)["number"] == principal:
-            return True
-    return False
+        person = check_substitute(roster, substitute, now)
+        if substitute["person"] == number and person["number"] == principal:
+            return person
+    return None
 
 
 def _count(roster: Roster, judgement: Judgement, approvals: "list[tuple[int, int, int]]", silenced: "set[int]") -> None:
@@ -281,8 +283,7 @@ def _count(roster: Roster, judgement: Judgement, approvals: "list[tuple[int, int
             judgement.people.append(person)
             if principal != person:
                 judgement.people.append(principal)
-            if decided > judgement.latest:
-                judgement.latest = decided
+            judgement.latest = max(judgement.latest, decided)
     rule = judgement.case.rule
     judgement.people.sort()
     judgement.missing = _missing(roster, rule, voices)

@@ -141,8 +141,10 @@ def _give(field: Field, value: "Any") -> "Any":
 
 
 def _from_row(schema: "tuple[Field, ...]", value: "Any") -> "dict[str, Any]":
-    if len(value) != len(schema):
-        raise DecodeError(errors.MISSING_FIELD if len(value) < len(schema) else errors.UNKNOWN_FIELD)
+    if len(value) < len(schema):
+        raise DecodeError(errors.MISSING_FIELD)
+    if len(value) > len(schema):
+        raise DecodeError(errors.UNKNOWN_FIELD)
     return {schema[i].name: _take(schema[i], value[i]) for i in range(len(schema))}
 
 

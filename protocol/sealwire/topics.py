@@ -79,7 +79,7 @@ def parse(topic: str) -> "tuple[str, bytes, bytes | None, bytes | None] | None":
     site = _unhex(parts[0], 16)
     if site is None or len(parts) < 3:
         return None
-    if parts[1] == "box" and len(parts) in (4, 5):
+    if parts[1] == "box":
         return _parse_box(site, parts)
     if parts[1] == "host" and len(parts) == 4 and parts[2] == "in":
         sender = _unhex(parts[3], 16)

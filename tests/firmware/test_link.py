@@ -118,4 +118,4 @@ def test_the_link_leaves_the_heap_to_others(compiled_modules: tuple[Path, ...]) 
     printed = vms.run_unix(Path(__file__).parent / "vm" / "link_memory.py", modules=compiled_modules).checked()
     imported, made = map(int, printed.split())
     assert imported <= 28 * 1024  # asyncio and sealwire.topics are 11 of them
-    assert made <= 4 * 1024
+    assert made <= (8 + 4) * 1024  # the buffer for one message, made once, and the rest
