@@ -10,8 +10,8 @@ from sealwire.errors import Refused
 from sealwire.messages import APPROVE, DECISION, DENY, FINISH, REPORT, REQUEST, Message
 from sealwire.roster import Roster
 
-from sealhost.audit.replay import Opening
 from sealhost.audit.requests import Papers
+from sealhost.audit.standing import Opening
 
 
 @dataclass

@@ -14,10 +14,10 @@ from sealwire.roster import Roster
 
 from sealhost.audit.bundle import message_path
 from sealhost.audit.findings import Check, Rank
-from sealhost.audit.replay import Replay
+from sealhost.audit.standing import LogReader
 
 
-def judge_intent(replay: Replay, seq: int, entry: Entry) -> None:
+def judge_intent(replay: LogReader, seq: int, entry: Entry) -> None:
     """Every finding about one intent."""
     _check_box(replay, seq, entry)
     grant = replay.letter(seq, entry["grant"], messages.GRANT)
@@ -32,7 +32,7 @@ def judge_intent(replay: Replay, seq: int, entry: Entry) -> None:
         replay.blame(seq, refusal.name, why, Rank.USE)
 
 
-def _check_box(replay: Replay, seq: int, entry: Entry) -> None:
+def _check_box(replay: LogReader, seq: int, entry: Entry) -> None:
     """Whether the box was in a state to open at all."""
     stand = replay.stand
     if stand.alarm:
@@ -51,7 +51,7 @@ def _check_box(replay: Replay, seq: int, entry: Entry) -> None:
 class _Case:
     """The messages of a grant, their signatures checked by the roster in force. Raises SealwireError."""
 
-    def __init__(self, replay: Replay, seq: int, grant: Message, roster: Roster) -> None:
+    def __init__(self, replay: LogReader, seq: int, grant: Message, roster: Roster) -> None:
         site = replay.site
         grant.check(roster.host(grant.kid), replay.verify)
         self.request = messages.read(grant["request"], site, (REQUEST,))
@@ -67,14 +67,14 @@ class _Case:
             replay.used.add(message.reference)
 
     @staticmethod
-    def _must_be_there(replay: Replay, seq: int, message: Message) -> None:
+    def _must_be_there(replay: LogReader, seq: int, message: Message) -> None:
         name = message.reference.hex()
         if message.reference not in replay.letters.by_reference and not replay.findings.blames(name):
             why = f"the grant of entry {seq} carries this {message.name}, which is not among the bundle's messages"
             replay.findings.add(Rank.MESSAGE, message_path(message.reference), name, Check.MESSAGE_MISSING, why)
 
 
-def _judge(replay: Replay, seq: int, entry: Entry, grant: Message, roster: Roster) -> None:
+def _judge(replay: LogReader, seq: int, entry: Entry, grant: Message, roster: Roster) -> None:
     case = _Case(replay, seq, grant, roster)
     request = case.request
     if request.reference != entry["request"]:
@@ -104,7 +104,7 @@ def _judge(replay: Replay, seq: int, entry: Entry, grant: Message, roster: Roste
         replay.blame(seq, Check.INTENT_PEOPLE, why, Rank.USE)
 
 
-def history_of(replay: Replay, request: Message, before: int) -> History:
+def history_of(replay: LogReader, request: Message, before: int) -> History:
     """What the log says of a request between its anchor and an entry."""
     history = chain.History(request.reference)
     for seq in range(request["anchor_seq"] + 1, before):

@@ -7,66 +7,26 @@ Guarantees: every entry that names a message, a roster or an opening is held aga
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 
-from sealwire import chain, cose, errors, limits, messages
+from sealwire import chain, cose, limits
 from sealwire.chain import Entry
 from sealwire.errors import Refused
-from sealwire.messages import CLEARS_CLOCK, CLEARS_TAMPER, Message
-from sealwire.roster import Roster, check_succession
+from sealwire.messages import Message
+from sealwire.roster import check_succession
 
-from sealhost.audit.bundle import message_path, roster_path
+from sealhost.audit import obeyed
+from sealhost.audit.bundle import roster_path
 from sealhost.audit.findings import Check, Findings, Rank
 from sealhost.audit.letters import Letters
 from sealhost.audit.log import BoxLog
+from sealhost.audit.openings import judge_intent
 from sealhost.audit.rosters import RosterChain, Verify
+from sealhost.audit.standing import LogReader, Opening
 
 
-@dataclass
-class Opening:
-    """One use of a bay, from its intent to its end. Times are the box's, UTC seconds."""
-
-    box: bytes
-    bay: int
-    request: bytes
-    seq: int
-    time: int
-    spends: int
-    people: list[int]
-    roster: int
-    pressed: int = 0
-    given_back: int = 0
-    closed: int | None = None
-    cause: str = ""
-    jams: int = 0
-    rebooted: bool = False  # the box started while this was open
-
-
-@dataclass
-class Stand:
-    """How a box stands after an entry."""
-
-    boot: int = 0
-    roster: int = 0
-    alarm: int = 0
-    clock: int = 0
-    clock_set: bool = False
-    time: int = 0
-    open: dict[int, Opening] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something of the box itself that the ledger shows: an alarm, a reset, a shutter that was forced."""
-
-    box: bytes
-    seq: int
-    time: int
-    name: str
-
-
-class Replay:
-    """Goes through one log. ``judge_intent(replay, seq, entry)`` is asked about every intent."""
+class Replay(LogReader):
+    """Goes through one log."""
 
     def __init__(
         self,
@@ -76,38 +36,21 @@ class Replay:
         letters: Letters,
         verify: Verify,
         findings: Findings,
-        judge_intent: Callable[[Replay, int, Entry], None],
     ) -> None:
-        self.site = site
-        self.log = log
-        self.rosters = rosters
-        self.letters = letters
-        self.verify = verify
-        self.findings = findings
-        self.stand = Stand()
-        self.openings: list[Opening] = []
-        self.events: list[Event] = []
-        self.nonces: dict[bytes, int] = {}
-        self.used: set[bytes] = set()
-        self._judge_intent = judge_intent
+        super().__init__(site, log, rosters, letters, verify, findings)
         self._signed: dict[int, tuple[int, int, int]] = {0: (0, 0, 0)}  # seq: boot, roster, time
         self._handlers: dict[int, Callable[[int, Entry], None]] = {
+            **{kind: partial(check, self) for kind, check in obeyed.HANDLERS.items()},
             chain.BOOT: self._boot,
             chain.ROSTER: self._roster,
             chain.INTENT: self._intent,
             chain.PRESS: self._press,
             chain.CLOSED: self._closed,
             chain.INTERRUPTED: self._interrupted,
-            chain.DECISION: self._loose,
-            chain.FINISH: self._loose,
             chain.TAMPER: self._tamper,
-            chain.RESET: self._reset,
-            chain.TIME: self._time,
-            chain.PRUNE: self._prune,
-            chain.RELEASE: self._release,
             chain.JAM: self._jam,
-            chain.FORCED: self._note,
-            chain.SEAL: self._note,
+            chain.FORCED: self.note,
+            chain.SEAL: self.note,
         }
 
     def run(self) -> None:
@@ -124,26 +67,6 @@ class Replay:
             self._signed[seq] = (self.stand.boot, self.stand.roster, self.stand.time)
         for message in self.log.checkpoints:
             self._checkpoint(message)
-
-    def blame(self, seq: int, check: str, why: str, rank: Rank = Rank.LOG) -> None:
-        """A finding about an entry."""
-        self.findings.add(rank, self.log.path, f"entry {seq}", check, why)
-
-    def roster(self, seq: int) -> Roster | None:
-        """The roster in force; None when it is not proven, which was said before."""
-        roster = self.rosters.rosters.get(self.stand.roster)
-        if roster is None:
-            box = self.log.kid.hex()
-            self.findings.note(f"box {box}, entry {seq}: the roster in force is not proven, so it was not checked")
-        return roster
-
-    def letter(self, seq: int, reference: bytes, number: int) -> Message | None:
-        """The message that an entry names; a finding when it is not there."""
-        message = self.letters.get(reference, number)
-        if message is None and not self.findings.blames(reference.hex()):
-            why = f"entry {seq} of the box's log names this {messages.names()[number]}, which is not in the bundle"
-            self.findings.add(Rank.LOG, message_path(reference), reference.hex(), Check.MESSAGE_MISSING, why)
-        return message
 
     # What each kind of entry must be
 
@@ -199,7 +122,7 @@ class Replay:
         version = entry["version"]
         held = self.rosters.rosters.get(self.stand.roster)
         known_before = held is not None or self.stand.roster == 0
-        step_from = self.stand.roster
+        step_from, authority_before = self.stand.roster, self.authority()
         self.stand.roster = version
         roster = self.rosters.rosters.get(version)
         if roster is None:
@@ -215,23 +138,14 @@ class Replay:
         try:
             roster.box(self.log.kid)
             if known_before:
-                authority, threshold = self._authority(held)
+                authority, threshold = authority_before
                 check_succession(step_from, authority, threshold, roster.fields, self.rosters.signers[version])
         except Refused as refusal:
             self.blame(seq, Check.ROSTER_ENTRY, f"roster {version} was not the box's to adopt: {refusal}")
 
-    def _authority(self, held: Roster | None) -> tuple[list[bytes], int]:
-        """The authority keys that the box obeys, and how many must sign."""
-        if held is not None:
-            return held.fields["authority"], held.fields["threshold"]
-        origin = self.log.entries[0]
-        if origin.kind != chain.ORIGIN:
-            return [], 1
-        return origin["authority"], origin["threshold"]
-
     def _intent(self, seq: int, entry: Entry) -> None:
         stand = self.stand
-        self._judge_intent(self, seq, entry)
+        judge_intent(self, seq, entry)
         opening = Opening(
             self.log.kid,
             entry["bay"],
@@ -293,116 +207,14 @@ class Replay:
             opening.closed, opening.cause = entry.time, "interrupted"
 
     def _jam(self, seq: int, entry: Entry) -> None:
-        self._note(seq, entry)
+        self.note(seq, entry)
         opening = self.stand.open.get(entry["bay"])
         if opening is not None and opening.request == entry.get("request"):
             opening.jams += 1
 
-    def _note(self, seq: int, entry: Entry) -> None:
-        name = entry.name
-        if entry.kind == chain.SEAL:
-            name = "seal_back" if entry["present"] else "seal_removed"
-        self.events.append(Event(self.log.kid, seq, entry.time, name))
-
     def _tamper(self, seq: int, entry: Entry) -> None:
-        self._note(seq, entry)
+        self.note(seq, entry)
         self.stand.alarm = seq
-
-    # Entries that name a message
-
-    def _loose(self, seq: int, entry: Entry) -> None:
-        """A denial, withdrawal or finish that reached the box by itself."""
-        decision = entry.kind == chain.DECISION
-        message = self.letter(seq, entry["message"], messages.DECISION if decision else messages.FINISH)
-        roster = self.roster(seq)
-        if message is None or roster is None:
-            return
-        self.used.add(message.reference)
-        names = ("request", "verdict", "for") if decision else ("request", "reason")
-        self._same(seq, entry, message, names)
-        try:
-            if roster.signer(message.kid)[0]["number"] != entry["person"]:
-                name = message.reference.hex()
-                why = f"entry {seq} names person {entry['person']}, but another one signed the message {name}"
-                self.blame(seq, Check.ENTRY_MESSAGE, why)
-        except Refused as refusal:
-            self.blame(seq, refusal.name, f"entry {seq} obeys a message of nobody in the roster in force: {refusal}")
-
-    def _same(self, seq: int, entry: Entry, message: Message, names: tuple[str, ...]) -> None:
-        for name in names:
-            if entry.get(name) != message.get(name):
-                why = f"entry {seq} says another `{name}` than the message {message.reference.hex()} that it names"
-                self.blame(seq, Check.ENTRY_MESSAGE, why)
-
-    def _for_this_box(self, seq: int, message: Message) -> None:
-        if message["box"] != self.log.kid:
-            self.blame(seq, errors.name_of(errors.WRONG_BOX), f"entry {seq} obeys a message for another box")
-
-    def _reset(self, seq: int, entry: Entry) -> None:
-        self._note(seq, entry)
-        message = self.letter(seq, entry["message"], messages.RESET)
-        if message is not None:
-            self._for_this_box(seq, message)
-            self._same(seq, entry, message, ("clears", "utc"))
-            anchor = message["anchor_seq"]
-            late = entry["clears"] & CLEARS_TAMPER and anchor < self.stand.alarm
-            if late or not self.on_chain(seq, anchor, message["anchor_head"]):
-                why = f"the reset of entry {seq} was not made for this log, or before the alarm that it clears"
-                self.blame(seq, errors.name_of(errors.UNANCHORED), why)
-            held = self.roster(seq) if self.stand.roster else None
-            keys = self._authority(held)[0]
-            if (held or not self.stand.roster) and message.kid not in [cose.key_id(key) for key in keys]:
-                why = f"the reset of entry {seq} is not signed by an authority that the box obeyed"
-                self.blame(seq, errors.name_of(errors.UNKNOWN_SIGNER), why)
-        if entry["clears"] & CLEARS_TAMPER:
-            self.stand.alarm = 0
-        if entry["clears"] & CLEARS_CLOCK:
-            self.stand.clock, self.stand.clock_set = seq, True
-
-    def _time(self, seq: int, entry: Entry) -> None:
-        if self.stand.clock_set:
-            self.blame(seq, Check.CLOCK_SET, f"entry {seq} sets a clock that ran: only the authority's reset may")
-        message = self.letter(seq, entry["message"], messages.TIME)
-        if message is not None:
-            self._for_this_box(seq, message)
-            self._same(seq, entry, message, ("utc",))
-            self._by_host(seq, message)
-        self.stand.clock, self.stand.clock_set = seq, True
-
-    def _by_host(self, seq: int, message: Message) -> None:
-        roster = self.roster(seq)
-        try:
-            if roster is not None:
-                roster.host(message.kid)
-        except Refused as refusal:
-            self.blame(seq, refusal.name, f"entry {seq} obeys a {message.name} of no host of the roster in force")
-
-    def _prune(self, seq: int, entry: Entry) -> None:
-        """The ack itself is not in a bundle: its content is known, so its reference can be made again for each host."""
-        acked = entry["acked"]
-        if entry["first"] - 1 > acked or entry["first"] > seq - limits.KEEP_ENTRIES:
-            self.blame(seq, Check.PRUNED_EARLY, f"entry {seq} drops entries that were not acked, or too young")
-        roster = self.roster(seq)
-        if roster is None:
-            return
-        head = self.log.heads[acked - 1] if acked < seq else b""
-        acks = [_ack_reference(self.site, self.log.kid, acked, head, key) for key in roster.fields["hosts"] if head]
-        if entry["message"] not in acks:
-            why = f"entry {seq} names an ack that no host of the roster in force can have given for entry {acked}"
-            self.blame(seq, Check.ENTRY_MESSAGE, why)
-
-    def _release(self, seq: int, entry: Entry) -> None:
-        roster = self.roster(seq)
-        if roster is not None and entry["message"] not in roster.fields["releases"]:
-            why = f"entry {seq} takes a release that the roster in force does not list"
-            self.blame(seq, errors.name_of(errors.RELEASE_NOT_LISTED), why)
-
-    def on_chain(self, seq: int, anchor: int, head: bytes) -> bool:
-        """Whether an anchor was good when entry ``seq`` was written: on the chain, and not too far back."""
-        last = seq - 1
-        if last > 0 and self.log.entry(last).kind == chain.STATE:
-            last -= 1  # it came with this entry, after the box had looked
-        return last - limits.ANCHOR_BACK <= anchor < seq and self.log.heads[anchor - 1] == head
 
     def _checkpoint(self, message: Message) -> None:
         stand = self._signed.get(message["seq"])
@@ -413,9 +225,3 @@ class Replay:
             why = f"the box signed another boot count, roster or clock after entry {message['seq']} than its log says"
             seq = message["seq"]
             self.findings.add(Rank.LOG, self.log.path, f"checkpoint {seq}", Check.CHECKPOINT_STATE, why)
-
-
-def _ack_reference(site: bytes, box: bytes, seq: int, head: bytes, host: bytes) -> bytes:
-    """The reference of a host's ack for an entry; it does not depend on the signature."""
-    payload = messages.payload(messages.ACK, {"box": box, "seq": seq, "head": head})
-    return cose.reference(cose.to_be_signed(messages.ACK, "ack", site, cose.key_id(host), payload))

@@ -20,8 +20,8 @@ from sealhost.audit.bundle import message_path
 from sealhost.audit.findings import Check, Findings, Rank
 from sealhost.audit.letters import Letters
 from sealhost.audit.log import BoxLog
-from sealhost.audit.replay import Opening
 from sealhost.audit.rosters import RosterChain
+from sealhost.audit.standing import Opening
 
 
 @dataclass

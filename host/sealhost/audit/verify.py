@@ -22,10 +22,10 @@ from sealhost.audit.ledger import LedgerLine, ledger_of
 from sealhost.audit.letters import check_letters
 from sealhost.audit.log import BoxLog, check_log, read_lines
 from sealhost.audit.manifest import Manifest, check_archive, check_items, check_receipt, read_manifest
-from sealhost.audit.openings import judge_intent
-from sealhost.audit.replay import Event, Replay
+from sealhost.audit.replay import Replay
 from sealhost.audit.requests import Papers, check_requests
 from sealhost.audit.rosters import RosterChain, Trust, Verify, check_matters, check_rosters
+from sealhost.audit.standing import Event
 
 
 @dataclass
@@ -149,7 +149,7 @@ def _check_box(bundle: Bundle, kid: bytes, site: bytes, papers: Papers, verify: 
     log = check_log(bundle, site, kid, rosters, verify, findings)
     if log.broken:
         findings.note(f"box {kid.hex()}: what its log says after entry {len(log.entries)} was not checked")
-    replay = Replay(site, log, rosters, papers.letters, verify, findings, judge_intent)
+    replay = Replay(site, log, rosters, papers.letters, verify, findings)
     replay.run()
     papers.logs[kid] = log
     papers.openings += replay.openings
