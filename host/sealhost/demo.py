@@ -1,7 +1,125 @@
-"""`demo`: the whole way on one machine."""
+"""`demo`: the whole way on one machine, from an empty folder to a verified bundle, through the public commands only.
+
+Guarantees: exit code 0 only when every step went as it must; nothing it started runs on when it ends, however it ends.
+"""
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+from rich.console import Console
+from rich.text import Text
+from sealwire.errors import SealwireError
+
+from sealhost.links import LinkError
+from sealhost.signing.keys import KeyFileError
+
+if TYPE_CHECKING:
+    from sealhost.demo_stage import Stage
 
 demo_app = typer.Typer()
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = ROOT / "build" / "firmware.romfs"
+NAME_WIDTH = 32
+
+
+@demo_app.command("demo")
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the last step.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
+    home: Annotated[
+        Path, typer.Option("--home", help="Where this run's folder is made; it stays until you remove it.")
+    ] = ROOT / "build" / "demo",
+) -> None:
+    """Play one site's day on a virtual box: requests, approvals, attacks, a jam, and the audit. Then look around."""
+    if not IMAGE.is_file():
+        typer.echo("The box's firmware is not built: run `make demo` in a checkout of Sealbox.", err=True)
+        raise typer.Exit(1)
+    from sealhost.demo_stage import Stage, new_home
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    console = Console(highlight=False, soft_wrap=True)
+    stage = Stage(new_home(home))
+    try:
+        failure = _play(stage, console)
+        if as_json and (once or failure):
+            _print_result(stage, failure)
+        if not once and not failure:
+            _explore(stage, console)
+    except KeyboardInterrupt:
+        console.print("\nending")
+        raise typer.Exit(130 if once else 0) from None
+    finally:
+        stage.close()
+    raise typer.Exit(1 if failure else 0)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _play(stage: Stage, console: Console) -> str:
+    """Run every step; the name and reason of the one that failed, or nothing."""
+    from hardware.sim.link import BoxError
+
+    from sealhost.demo_stage import DemoError
+    from sealhost.demo_steps import STEPS
+
+    known = (DemoError, BoxError, SealwireError, KeyFileError, LinkError, OSError)
+    console.print(f"Everything of this run is in {stage.home}\n")
+    for step in STEPS:
+        started = time.monotonic()
+        try:
+            with console.status(f"{step.chinese} {step.english}"):
+                told = step.play(stage)
+        except known as error:
+            console.print(_line(time.monotonic() - started, step.chinese, step.english, str(error), "red"))
+            return f"{step.english}: {error}"
+        console.print(_line(time.monotonic() - started, step.chinese, step.english, told, "green"))
+    return ""
+
+
+def _line(seconds: float, chinese: str, english: str, told: str, color: str) -> Text:
+    """Seconds since the last line, the step, and how it went. A Chinese character is two columns wide."""
+    name = f"{chinese} {english}"
+    name += " " * max(1, NAME_WIDTH - len(name) - len(chinese))
+    return Text.assemble((f"{seconds:6.2f} s  ", "dim"), (name, f"bold {color}"), told)
+
+
+def _print_result(stage: Stage, failure: str) -> None:
+    result: dict[str, Any] = {"ok": not failure, **stage.result}
+    if failure:
+        result["failed"] = failure
+    print(json.dumps(result, ensure_ascii=False), flush=True)
+
+
+def _explore(stage: Stage, console: Console) -> None:
+    """Say what can be tried, and wait until the host ends or somebody has seen enough."""
+    assert stage.host is not None
+    binary, home = ".venv/bin", stage.home
+    console.print(f"""
+Everything stays up. In another terminal, in this folder:
+
+  {binary}/python -m hardware.sim watch --home {home}/box
+  {binary}/sealhost keeper request --home {home}/keeper --bay 2 --matter 101 --impressions 1 --title 证明
+  {binary}/sealhost officer list --home {home}/officer-1
+  {binary}/sealhost officer approve CODE --home {home}/officer-1        (then officer-2: it opens for 60 s)
+  {binary}/python -m hardware.sim press 2 --home {home}/box
+  {binary}/sealhost ledger --home {home}/host
+  {binary}/sealhost verify {stage.result["bundle"]} --authority {stage.result["authority_key"]}
+
+Ctrl-C ends it.""")
+    try:
+        stage.host.wait()
+    except subprocess.SubprocessError:
+        return
+    console.print(Text(f"the host has ended by itself: see {home}/host.log", "red"))

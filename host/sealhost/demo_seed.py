@@ -1,0 +1,124 @@
+"""The demo's first half: a host, a box and a site with its people, made with the commands that a real site uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sealwire import chain, topics
+
+from sealhost.demo_stage import Fields, Stage, expect, sealhost
+
+PARTY, COMMITTEE = 1, 2
+"""The bays."""
+
+SEALS = {PARTY: "党支部", COMMITTEE: "居委会"}
+SITE_NAME = "幸福社区居民委员会"
+PEOPLE = (  # number, folder, name, roles
+    (1, "keeper", "王芳", ("keeper",)),
+    (2, "officer-1", "李强", ("officer", "secretary")),
+    (3, "officer-2", "张敏", ("officer", "director")),
+    (4, "officer-3", "陈静", ("officer",)),
+    (5, "auditor", "赵磊", ("auditor",)),
+)
+NAMES = {folder: name for _, folder, name, _ in PEOPLE}
+MATTERS = """\
+编号,事项,印章,所需材料,需决议
+101,居民居住证明,居委会,身份证,否
+102,困难家庭救助申请,居委会,身份证;收入说明,否
+201,党员组织关系介绍信,党支部,本人申请,是
+"""
+RESIDENCE, HARDSHIP = 101, 102
+LAST_DAY = "2099-12-31"
+
+
+def authority(stage: Stage, *words: object) -> Fields:
+    """A command of the authority's."""
+    return sealhost("authority", *words, "--home", stage.folder("authority"))
+
+
+def start_host(stage: Stage) -> str:
+    """The authority's key first: the host is set up to trust nothing else."""
+    made = authority(stage, "init", "--name", "街道办事处")
+    stage.site = bytes.fromhex(made["site"])
+    key = stage.home / "authority.pub"
+    key.write_text(made["public"] + "\n", encoding="utf-8")
+    stage.result["authority_key"] = str(key)
+    sealhost(
+        *("init", "--home", stage.folder("host"), "--site-name", SITE_NAME),
+        *("--site", made["site"], "--authority", key),
+    )
+    info = stage.start_host()
+    authority(stage, "init", "--broker", info["broker"], "--host-url", info["http"])
+    return f"authority key {made['code']}; host on {info['http']}, broker on {info['broker']}"
+
+
+def set_up_box(stage: Stage) -> str:
+    """Over the box's USB console, with its button held, comparing the code on its display."""
+    box = stage.start_box()
+    box.wait_display("not set up")
+    info = _run_info(stage)
+    box.hold_button()
+    found = sealhost(
+        *("box", "provision", "--port", box.console_path, "--site", stage.site.hex()),
+        *("--authority", stage.result["authority_key"], "--broker", info["broker"]),
+    )
+    box.release_button()
+    stage.kid = bytes.fromhex(found["kid"])
+    (stage.home / "box.pub").write_text(found["public"] + "\n", encoding="utf-8")
+    box.wait_display("no roster")
+    return f"box {found['code']} set up by USB with its button held; site code {found['site_code']}"
+
+
+def _run_info(stage: Stage) -> dict[str, Any]:
+    from sealhost.app import run_info
+
+    info = run_info(stage.folder("host"))
+    expect(info, "the host is gone")
+    assert info is not None
+    return info
+
+
+def enrol_people(stage: Stage) -> str:
+    """Each makes a key of their own; the authority takes them into its draft."""
+    info = _run_info(stage)
+    authority(stage, "roster", "new")
+    for number, folder, name, roles in PEOPLE:
+        token = authority(stage, "enrol", "token", "--name", name)["token"]
+        enrolled = sealhost(
+            *("officer" if "officer" in roles else "keeper", "enrol", "--home", stage.folder(folder)),
+            *("--name", name, "--site", stage.site.hex(), "--authority", stage.result["authority_key"]),
+            *("--token", token, "--broker", info["broker"], "--host-url", info["http"]),
+        )
+        listed = [word for role in roles for word in ("--role", role)]
+        authority(
+            *(stage, "enrol", "add", enrolled["file"], "--number", number, *listed, "--until", LAST_DAY, "--yes")
+        )
+    return "、".join(f"{name} ({roles[0]})" for _, _, name, roles in PEOPLE)
+
+
+def publish_roster(stage: Stage) -> str:
+    """Rules, box and host into the draft; matter list and roster signed and published; the box takes the roster."""
+    assert stage.wire is not None and stage.box is not None
+    times = ("--open", "60 s", "--wait", "1 day", "--use", "1 day")
+    authority(stage, "roster", "add-rule", "--matter", 201, "--group", "officer:3", *times)
+    authority(
+        *(stage, "roster", "add-rule", "--matter", RESIDENCE, "--matter", HARDSHIP, "--group", "officer:2", *times)
+    )
+    authority(stage, "roster", "add-host", "--key", stage.folder("host") / "host.pub")
+    bays = [word for bay, seal in SEALS.items() for word in ("--bay", f"{bay}:{seal}:{bay}")]
+    authority(stage, "roster", "add-box", "--key", stage.home / "box.pub", *bays)
+    table = stage.home / "matters.csv"
+    table.write_text(MATTERS, encoding="utf-8")
+    authority(stage, "matters", "import", table)
+    authority(stage, "matters", "sign", "--yes")
+    signed = authority(stage, "roster", "sign", "--yes")
+    authority(stage, "roster", "publish")
+    authority(stage, "matters", "publish")
+    stage.wire.entry(chain.ROSTER, lambda entry: bool(entry["version"] == signed["version"]))
+    stage.box.wait_display("ready")
+    return f"roster {signed['version']}: 党支部 needs 3 officers, 居委会 needs 2; the box holds it"
+
+
+def topic_to_box(stage: Stage, sender: bytes) -> str:
+    """Where a sender's messages reach the box."""
+    return topics.box_in(stage.site, stage.kid, sender)
