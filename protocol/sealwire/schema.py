@@ -130,6 +130,8 @@ def _take(field: Field, value: "Any") -> "Any":
 
 
 def _give(field: Field, value: "Any") -> "Any":
+    if field.kind in (_RECORD, _ROW) and not isinstance(value, dict):
+        raise DecodeError(errors.WRONG_FIELD_TYPE, field.name)
     if field.kind == _RECORD:
         return to_map(field.of, value)
     if field.kind == _ROW:

@@ -54,7 +54,7 @@ def vector(case: Case) -> dict[str, Any]:
     else:
         wanted = found if case.ok is ANY else {"ok": replay.shown(case.ok)}
     if found != wanted or ("ok" in found) == case.refused:
-        raise BadVectorError(f"{case.name}: expected {wanted}, found {found}")
+        raise BadVectorError(f"{case.name}: expected {wanted}, found {found}"[:400])
     return made | {"expect": found}
 
 

@@ -12,7 +12,7 @@ import os
 import sys
 from binascii import hexlify, unhexlify
 
-from sealwire import cbor, chain, cose, errors, frames, messages, roster, rules, schema, strict, topics
+from sealwire import cbor, chain, cose, errors, frames, messages, roster, rules, strict, topics
 
 MYPY = False
 if MYPY:
@@ -89,10 +89,8 @@ def _build(given: "dict[str, Any]") -> "Any":
 
 
 def _strict(given: "dict[str, Any]") -> "Any":
-    if not strict.strict_key(given["public"]):
-        raise errors.Refused(errors.WEAK_KEY)
     if not strict.strict(given["public"], given["signature"]):
-        raise errors.Refused(errors.BAD_SIGNATURE)
+        raise errors.Refused(errors.BAD_SIGNATURE if strict.strict_key(given["public"]) else errors.WEAK_KEY)
 
 
 def _item(given: "dict[str, Any]") -> "Any":
@@ -125,7 +123,7 @@ def _frames(given: "dict[str, Any]") -> "Any":
 
 
 def _fields(payload: bytes) -> "dict[str, Any]":
-    return schema.from_map(messages.fields_of(messages.ROSTER), cbor.decode(payload))
+    return messages.read_payload(messages.ROSTER, payload)
 
 
 def _roster(given: "dict[str, Any]") -> "Any":
@@ -219,6 +217,7 @@ OPERATIONS: "dict[str, Callable[[dict[str, Any]], Any]]" = {
     "decode": _decode,
     "encode": lambda given: cbor.encode(given["value"]),
     "read": _read,
+    "payload": lambda given: messages.read_payload(given["type"], given["data"]),
     "build": _build,
     "signature": _signature,
     "strict": _strict,

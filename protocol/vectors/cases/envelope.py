@@ -38,6 +38,7 @@ def _read(name: str, about: str, data: bytes) -> Case:
 def _envelopes() -> Iterator[Case]:
     for rule in ("not_sign1", "bad_protected_header", "unprotected_not_empty"):
         yield accept(rule, "a message in its one possible form", "read", data=_FINISH, site=SITE)
+    yield _read("not_sign1-two-bytes", "two bytes of something else", b"\xa0\x00")
     yield _read("not_sign1-untagged", "no tag 18", _FINISH[1:])
     yield _read("not_sign1-other-tag", "tag 17 (COSE_Mac0)", _with(0, b"\xd1"))
     yield _read("not_sign1-three-parts", "an array of three", _with(1, b"\x83"))
@@ -66,6 +67,8 @@ def _envelopes() -> Iterator[Case]:
     at_limit = sealed(1, "roster", b"\x59\x1f\x9a" + bytes(8090))
     yield reject("not_a_map-large", f"a message of {len(at_limit)} bytes is read", "read", data=at_limit, site=SITE)
     yield _read("too_large-message", "8,193 bytes", at_limit + bytes(8193 - len(at_limit)))
+    full = sealed(6, "finish", b"\x59\x01\x9a" + bytes(410))
+    yield _read("not_a_map-personal", f"a person's message of {len(full)} bytes is read", full)
     over = sealed(6, "finish", bytes(512))
     yield _read("too_large-personal", "what a person signs has at most 512 bytes", over)
     longest = {"request": digest("r"), "impressions": 1, "photographs": [digest(str(i)) for i in range(8)]}

@@ -142,9 +142,19 @@ def _building() -> Iterator[Case]:
         yield reject(f"unencodable-signature-{size}", "a signer gave another length", "build", fields=fields, **bad)
     given |= {"type": messages.MATTERS}
     matter = {"code": 1, "wording": "a" * 240, "seal": "b", "attachments": "c" * 240}
-    for make, count in ((accept, 15), (reject, 64)):
-        fields = {"version": 1, "issued": NOW, "part": 1, "parts": 1, "items": [matter] * count}
-        yield make("too_large-build", f"{count} long matters", "build", fields=fields, **given)
+    for make, last in ((accept, 197), (reject, 198)):
+        fields = {"version": 1, "issued": NOW, "part": 1, "parts": 1}
+        fields["items"] = [matter] * 16 + [{"code": 1, "wording": "a" * last, "seal": "b"}]
+        yield make("too_large-build", f"a matter list of {7995 + last} bytes", "build", fields=fields, **given)
+    boolean = {"request": _R, "reason": True}
+    given |= {"type": messages.FINISH}
+    yield reject("wrong_field_type-build", "a boolean is no integer", "build", fields=boolean, **given)
+    fields = {"version": 1, "issued": NOW, "part": 1, "parts": 1, "items": [[1]]}
+    given |= {"type": messages.MATTERS}
+    yield reject("wrong_field_type-build-record", "an array for fields by name", "build", fields=fields, **given)
+    payload = cbor.encode(_FINISH)
+    yield accept("unknown_type-payload", "a payload by itself", "payload", type=messages.FINISH, data=payload)
+    yield reject("unknown_type-payload", "of a type that is not there", "payload", type=18, data=payload)
 
 
 def _every_type() -> Iterator[Case]:

@@ -55,7 +55,10 @@ def _frames() -> Iterator[Case]:
     yield reject("bad_frame-second-form", "the same with an empty block behind", "frame", line=line + b"\1")
     yield reject("unencodable-frame-empty", "an empty body", "build_frame", body=b"")
     yield reject("unencodable-frame-long", "a body of 8,193 bytes", "build_frame", body=_LONGEST + b"\1")
+    zero = next(body for body in (b"body %d" % i for i in range(9999)) if _whole(body)[-1] == 0)
+    yield accept("bad_frame-last-zero", "a checksum that ends in zero", "frame", line=_line(_whole(zero)), ok=zero)
     longest = frames.encode(_LONGEST)[1:-1]
+    yield accept("unencodable-frame", "a body of 8,192 bytes", "build_frame", body=_LONGEST)
     yield accept("too_large-frame", "a body of 8,192 bytes", "frame", line=longest)
     longer = _line(_whole(_LONGEST + b"\1"))
     yield reject("too_large-frame", "a body of 8,193 bytes", "frame", line=longer)
@@ -75,6 +78,9 @@ def _readers() -> Iterator[Case]:
     long = b"x" * (frames.LINE + 1)
     ok = {"bodies": [b"first"], "skipped": 1}
     yield accept("frames-long-line", "an over-long line is one refusal", "frames", chunks=[long, long, first], ok=ok)
+    ok = {"bodies": [], "skipped": 1}
+    chunks = [long, first[1:]]
+    yield accept("frames-long-tail", "the end of an over-long line is no frame", "frames", chunks=chunks, ok=ok)
     longest = frames.encode(_LONGEST)
     ok = {"bodies": [_LONGEST], "skipped": 0}
     yield accept("frames-longest", "the longest line in two parts", "frames", chunks=[longest[:9], longest[9:]], ok=ok)
@@ -114,6 +120,7 @@ def _topics() -> Iterator[Case]:
             f"{root}/inbox/{kid}/{kid}",
             f"{root}/inbox/{kid}/{reference.hex()}/more",
             f"{root}/other/{kid}",
+            f"{root}/other/in/{kid}",
         )
     ):
         yield accept(f"topic-none-{number}", "no topic of ours", "topic", topic=topic, ok=None)

@@ -192,6 +192,9 @@ def _counting() -> Iterator[Case]:
         given = [decision(key, of=STRONG_REQUEST) for key in keys]
         ok = _state("approved", [2, 5])
         yield judge(f"+matching-{name}", "in whatever order", *given, request=STRONG_REQUEST, ok=ok)
+    given = [decision(key, of=STRONG_REQUEST) for key in (TWO, THREE)]
+    ok = _state("waiting", [2, 3], lacking=1)
+    yield judge("+matching-other-role", "two officers are no secretary", *given, request=STRONG_REQUEST, ok=ok)
     wide = rule(groups=[{"role": OFFICER, "least": 1}, {"role": SECRETARY, "least": 1}])
     raw = request(of=wide)
     roster = roster_bytes(rules=[wide, STRONG_RULE])
@@ -268,6 +271,7 @@ def _against() -> Iterator[Case]:
         ("substitute", [DENY, 7, 2], [letter], base | {"denied_by": [2]}),
         ("no-letter", [DENY, 7, 2], [], _state("approved", [2, 3])),
         ("other-letter", [DENY, 7, 3], [letter], _state("approved", [2, 3])),
+        ("not-named", [DENY, 4, 2], [letter], _state("approved", [2, 3], denied_by=[4])),
         ("auditor", [DENY, 6, None], [], _state("approved", [2, 3])),
         ("nobody", [DENY, 99, None], [], _state("approved", [2, 3])),
         ("own-voice", [DENY, 2, 3], [], base | {"denied_by": [2]}),
