@@ -309,8 +309,9 @@ def follow_request(
             continue
         if mail.topic == inbox:
             _tell_decision(desk, mail.payload, about)
-        for fact in follower.feed(mail):
-            desk.tell(fact_text(desk, fact))
+        facts = follower.feed(mail)
+        _tell_facts(desk, facts, told, follower.passed)
+        for fact in facts:
             told.append({"kind": fact.kind, "seq": fact.seq, "proven": fact.proven, "left": fact.left})
             if until == "open" and fact.kind == follow.OPENED:
                 return told
@@ -321,6 +322,16 @@ def follow_request(
             desk.tell(say("unprovable_here"))
             return told
     raise NoAnswerError("not_seen_in_time", seconds=round(longest_s))
+
+
+def _tell_facts(desk: Desk, facts: list[follow.Fact], told: list[dict[str, object]], passed: int) -> None:
+    """Each fact once, when it is first heard; later in one sentence that they are proven."""
+    known = {one["seq"] for one in told}
+    for fact in facts:
+        if fact.seq not in known:
+            desk.tell(fact_text(desk, fact))
+    if any(fact.proven and fact.kind != follow.UNFIT for fact in facts):
+        desk.tell(say("proven_until", seq=passed))
 
 
 def _tell_decision(desk: Desk, payload: bytes, about: Message) -> None:

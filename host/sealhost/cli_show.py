@@ -39,7 +39,7 @@ def state_text(desk: Desk, case: Case) -> str:
     if case.state == "waiting" and case.missing:
         text += " (" + ", ".join(f"{role(number)} +{lacking}" for number, lacking in case.missing) + ")"
     if case.state == "approved":
-        text += f" -> {desk.profile.local(case.until)}"
+        text = say("usable_until", state=text, when=desk.profile.local(case.until))
     return text
 
 
@@ -134,7 +134,6 @@ def fact_text(desk: Desk, fact: Fact) -> str:
     """What a box says, in words, and whether it is proven."""
     values = dict(fact.fields)
     values["left"] = fact.left
-    values["left_text"] = say("spends", spends=values.get("spends", 0))
     values["cause"] = chain.CAUSES.get(int(values.get("cause", 0)), "")
     values["reason"] = errors.name_of(int(values.get("reason", 0)))
     proof = say("proven" if fact.proven else "not_proven")

@@ -34,6 +34,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "kind_report": ("report", "用印回报"),
     "kind_substitute": ("substitute", "代审委托"),
     "proven": ("proven by the box's signature", "经印章盒签名证实"),
+    "proven_until": (
+        "The box's signature proves it, up to its log entry {seq}.",
+        "印章盒签名已证实以上内容（至日志第 {seq} 条）。",
+    ),
+    "usable_until": ("{state}, to be used until {when}", "{state}，可用至 {when}"),
     "not_proven": ("not yet proven", "尚待印章盒签名证实"),
     "sign_it": ("Sign?", "确认签署？"),
     "unprovable_here": (
@@ -186,7 +191,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{person} may decide in your place from {start} until {end}.",
         "{start} 至 {end} 期间，{person} 可代您审批。",
     ),
-    "fact_opened": ("The bay opens: {left_text}", "印舱开启：{left_text}"),
+    "fact_opened": ("The bay opens for {spends}", "印舱开启，可盖 {spends} 次"),
     "fact_pressed": ("Impression {count}", "第 {count} 次盖印"),
     "fact_closed": (
         "The bay is closed: {pressed} pressed, {left} left ({cause})",
@@ -203,7 +208,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "ALARM: the box's checkpoint does not fit what was delivered. Tell the authority.",
         "警告：印章盒的检查点与收到的内容不符。请告知主管单位。",
     ),
-    "spends": ("{spends} impressions", "{spends} 次"),
     "fact_decision": ("{who}: {verdict}", "{who}：{verdict}"),
     # authority
     "kind_roster": ("roster", "名册"),

@@ -6,6 +6,7 @@ Only the box is a stand-in: it signs and logs what a box does, and opens wheneve
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import threading
@@ -155,7 +156,7 @@ def _roster(office: Path, home: Path, box: Box, folder: Path) -> None:
     for name, role in (("王芳", "keeper"), *((officer, "officer") for officer in OFFICERS)):
         token = sealhost("authority", "enrol", "token", "--name", name, *at)
         _, _, rest = token["command"].partition(" enrol ")
-        enrolled = sealhost("keeper", "enrol", *rest.split(), "--home", str(folder / name))
+        enrolled = sealhost("keeper", "enrol", *shlex.split(rest), "--home", str(folder / name))
         more = ["--role", role, "--until", "2030-12-31"]
         added = sealhost("authority", "enrol", "add", enrolled["file"], *more, *at)
         assert added["code"] == enrolled["code"]
