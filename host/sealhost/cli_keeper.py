@@ -27,7 +27,7 @@ from sealhost.cli_shared import (
     now,
     read_file,
 )
-from sealhost.cli_show import case_fields, fact_text, request_line, show_case
+from sealhost.cli_show import case_fields, fact_text, matter_text, request_line, show_case
 from sealhost.client import cases, compose, follow
 from sealhost.client.api import decode_message, salted
 from sealhost.client.errors import ClientError, NoAnswerError, RefusedError
@@ -76,6 +76,8 @@ def request(
     attached = [(path.name, read_file(path)) for path in attach or ()]
     with at_desk(home, as_json, timeout) as desk:
         place = compose.find_place(desk.trust.roster, box, bay, seal)
+        if (desk.cases.matter(matter) or {}).get("abolished"):
+            raise ClientError("matter_abolished", matter=matter)
         digest, blobs = cases.make_details(title, resident, purpose, attached)
         with Session(desk.profile) as session:
             anchor = find_anchor(desk, session, place.box)
@@ -113,7 +115,7 @@ def _will_sign(desk: Desk, signed: Message, place: compose.Place, values: dict[s
         "will_sign_request",
         seal=compose.place_text(place),
         impressions=signed["impressions"],
-        matter=signed["matter"],
+        matter=matter_text(desk, signed["matter"]),
         attachments=attachments,
         expires=desk.profile.local(signed["expires"]),
         attended=desk.profile.local(signed["attended"]),

@@ -20,6 +20,14 @@ def seal_of(case: Case) -> str:
     return compose.place_text(case.place)
 
 
+def matter_text(desk: Desk, code: int) -> str:
+    """A matter's code with its wording from the published list."""
+    item = desk.cases.matter(code)
+    if item is None:
+        return str(code)
+    return f"{code} {clean(item['wording'])}" + (f" ({say('abolished')})" if item.get("abolished") else "")
+
+
 def detail(case: Case, name: str) -> str:
     """A field of the details, or why it cannot be shown."""
     if case.details is None:
@@ -65,7 +73,7 @@ def show_case(desk: Desk, case: Case) -> str:
             code=messages.short_code(request.reference),
             seal=seal_of(case),
             impressions=request["impressions"],
-            matter=request["matter"],
+            matter=matter_text(desk, request["matter"]),
             title=detail(case, "title"),
             resident=detail(case, "resident"),
             purpose=detail(case, "purpose"),

@@ -88,6 +88,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Matter {matter} is not stamped with {seal}. Its matters: {codes}.",
         "事项 {matter} 不由“{seal}”盖章。可办事项：{codes}。",
     ),
+    "abolished": ("abolished", "已取消"),
+    "matter_abolished": (
+        "Matter {matter} is no longer stamped: the published list says it is abolished.",
+        "事项 {matter} 已不再盖章：公布的清单显示其已取消。",
+    ),
     "no_anchor": (
         "The box has signed no checkpoint that could be read, so a request cannot be tied to its log. Is it switched on and in the roster?",
         "读不到印章盒签名的检查点，无法把申请与其日志关联。请确认印章盒已开机并在名册中。",
@@ -210,6 +215,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "fact_decision": ("{who}: {verdict}", "{who}：{verdict}"),
     # authority
+    "unit_s": ("s", "秒"),
+    "unit_min": ("min", "分钟"),
+    "unit_hour": ("hour(s)", "小时"),
+    "unit_day": ("day(s)", "天"),
     "kind_roster": ("roster", "名册"),
     "kind_matters": ("matter list", "盖章事项清单"),
     "kind_reset": ("reset", "复位"),

@@ -13,6 +13,7 @@ from sealhost.client import cases, compose, follow
 from sealhost.client.errors import ClientError
 from sealhost.client.profile import Kept, Profile
 from sealhost.client.trust import Trust
+from sealhost.core.matters import list_digest
 from sealhost.links import Message as Mail
 from sealhost.signing import keys
 from sealwire import chain, messages, topics
@@ -220,3 +221,17 @@ def test_a_damaged_file_in_the_folder_is_named(site: Site) -> None:
     (profile.home / "outbox" / "x.json").write_text("{")
     with pytest.raises(ClientError, match=r"x\.json"):
         profile.waiting()
+
+
+def test_the_matter_list_is_the_one_whose_digest_the_roster_names(site: Site) -> None:
+    def part(version: int, number: int, code: int, wording: str) -> bytes:
+        item = {"code": code, "wording": wording, "seal": "居委会"}
+        fields = {"version": version, "issued": NOW, "part": number, "parts": 2, "items": [item]}
+        return sign(site.authority, messages.MATTERS, fields)
+
+    old = [part(1, 1, 101, "old"), part(1, 2, 102, "old")]
+    new = [part(2, 1, 101, "new"), part(2, 2, 102, "new")]
+    digest = list_digest([messages.read(raw, SITE).payload for raw in old])
+    found = cases.listed_matters([*reversed(old), b"garbage", *new], SITE, digest)
+    assert [found[code]["wording"] for code in (101, 102)] == ["old", "old"]
+    assert cases.listed_matters(old[:1], SITE, digest) == {}

@@ -150,7 +150,7 @@ def _roster(office: Path, home: Path, box: Box, folder: Path) -> None:
     """Matters, rule, box, host and people into a draft; signed and published."""
     at = ["--home", str(office)]
     sealhost("authority", "roster", "new", *at)
-    sealhost("authority", "roster", "add-rule", "--matter", "101", "--group", "officer:2", *at)
+    sealhost("authority", "roster", "add-rule", "--matter", "101", "--matter", "102", "--group", "officer:2", *at)
     sealhost("authority", "roster", "add-host", "--key", str(home / "host.pub"), *at)
     sealhost("authority", "roster", "add-box", "--key", box.key.public_key.hex(), "--bay", "1:居委会:1", *at)
     for name, role in (("王芳", "keeper"), *((officer, "officer") for officer in OFFICERS)):
@@ -160,7 +160,8 @@ def _roster(office: Path, home: Path, box: Box, folder: Path) -> None:
         more = ["--role", role, "--until", "2030-12-31"]
         added = sealhost("authority", "enrol", "add", enrolled["file"], *more, *at)
         assert added["code"] == enrolled["code"]
-    (folder / "list.csv").write_text("code,wording,seal\n101,居住证明,居委会\n", encoding="utf-8")
+    lines = ["code,wording,seal,abolished", "101,居住证明,居委会,", "102,介绍信,居委会,yes"]
+    (folder / "list.csv").write_text("\n".join(lines), encoding="utf-8")
     sealhost("authority", "matters", "import", str(folder / "list.csv"), *at)
     sealhost("authority", "matters", "sign", *at)
     sealhost("authority", "roster", "sign", *at)
@@ -204,5 +205,7 @@ def test_a_denied_request_ends_and_the_keeper_is_told(village: dict[str, Any]) -
     refused = sealhost("officer", "approve", code, "--home", str(folder / OFFICERS[0]), code=1)
     assert refused["error"] == "denied"
     assert box.grants == []
+    wanted[1] = "102"
+    assert sealhost("keeper", "request", *wanted, *keeper, code=1)["error"] == "matter_abolished"
     reset = sealhost("authority", "reset", "--clears", "tamper", "--home", str(village["office"]))
     assert reset["result"] == "accepted"

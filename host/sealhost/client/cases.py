@@ -7,6 +7,7 @@ that the keeper signed. What only the host says is kept apart (`host_state`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from sealhost.client.errors import ClientError
 from sealhost.client.post import Session
 from sealhost.client.profile import Profile
 from sealhost.client.trust import Trust
+from sealhost.core.matters import list_digest
 from sealhost.texts import say
 
 MAX_SIGNED_PARTS = 64  # signed messages read from what the host says of one request
@@ -82,6 +84,17 @@ class Cases:
         self._profile = profile
         self._trust = trust
         self._api = api
+        self._matters: dict[int, dict[str, Any]] | None = None
+
+    def matter(self, code: int) -> dict[str, Any] | None:
+        """A matter of the list that the roster names by its digest; None when it is not to be had."""
+        if self._matters is None:
+            self._matters = {}
+            with contextlib.suppress(ClientError):
+                self._matters = listed_matters(
+                    self._api.matters(), self._profile.site, self._trust.roster.fields["matters"]
+                )
+        return self._matters.get(code)
 
     def own(self) -> list[Message]:
         """The requests signed in this folder, oldest first."""
@@ -225,6 +238,20 @@ class Cases:
         except SealwireError:
             return False
         return True
+
+
+def listed_matters(raws: list[bytes], site: bytes, digest: bytes) -> dict[int, dict[str, Any]]:
+    """The matters by code, of the list whose payloads have this digest: signed by the roster, whoever delivers it."""
+    lists: dict[int, dict[int, Message]] = {}
+    for raw in raws:
+        with contextlib.suppress(SealwireError):
+            part = messages.read(raw, site, (messages.MATTERS,))
+            lists.setdefault(int(part["version"]), {})[int(part["part"])] = part
+    for parts in lists.values():
+        ordered = [parts[number] for number in sorted(parts)]
+        if list_digest([part.payload for part in ordered]) == digest:
+            return {int(item["code"]): item for part in ordered for item in part["items"]}
+    return {}
 
 
 def signed_parts(item: object) -> list[bytes]:

@@ -58,10 +58,15 @@ def _rule(rule: dict[str, Any]) -> str:
         groups=groups,
         denials=rule["denials"],
         impressions=rule["impressions"],
-        open=duration_text(rule["open_seconds"]),
-        wait=duration_text(rule["wait_seconds"]),
-        use=duration_text(rule["use_seconds"]),
+        open=_duration(rule["open_seconds"]),
+        wait=_duration(rule["wait_seconds"]),
+        use=_duration(rule["use_seconds"]),
     ) + (" !! break-glass" if rule["break_glass"] else "")
+
+
+def _duration(seconds: int) -> str:
+    count, unit = duration_text(seconds).split()
+    return f"{count} {say('unit_' + unit.removesuffix('s') if unit != 's' else 'unit_s')}"
 
 
 def _ranges(codes: list[int]) -> str:
