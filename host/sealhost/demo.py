@@ -70,7 +70,6 @@ def _end(number: int, frame: FrameType | None) -> None:
 def _play(stage: Stage, console: Console) -> str:
     """Run every step; the name and reason of the one that failed, or nothing."""
     from hardware.sim.link import BoxError
-
     from sealhost.demo_stage import DemoError
     from sealhost.demo_steps import STEPS
 
@@ -82,8 +81,11 @@ def _play(stage: Stage, console: Console) -> str:
             with console.status(f"{step.chinese} {step.english}"):
                 told = step.play(stage)
         except known as error:
-            console.print(_line(time.monotonic() - started, step.chinese, step.english, str(error), "red"))
-            return f"{step.english}: {error}"
+            # What a wait in vain says after its first clause is the box's whole state: that is in the logs.
+            why = str(error).splitlines()[0].partition(";")[0]
+            console.print(_line(time.monotonic() - started, step.chinese, step.english, f"FAILED: {why}", "red"))
+            console.print(f"\nWhat happened is in {stage.home}: host.log, box/firmware.log, box/sim.log")
+            return f"{step.english}: {why}"
         console.print(_line(time.monotonic() - started, step.chinese, step.english, told, "green"))
     return ""
 

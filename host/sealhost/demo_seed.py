@@ -66,7 +66,9 @@ def set_up_box(stage: Stage) -> str:
     stage.kid = bytes.fromhex(found["kid"])
     (stage.home / "box.pub").write_text(found["public"] + "\n", encoding="utf-8")
     box.wait_display("no roster")
-    return f"box {found['code']} set up by USB with its button held; site code {found['site_code']}"
+    shown = [line for lines in box.displays() for line in lines]
+    expect(any(found["site_code"] in line for line in shown), "the box showed another code than the computer")
+    return f"box {found['code']} set up by USB with its button held; both show {found['site_code']}"
 
 
 def _run_info(stage: Stage) -> dict[str, Any]:
@@ -90,15 +92,14 @@ def enrol_people(stage: Stage) -> str:
             *("--token", token, "--broker", info["broker"], "--host-url", info["http"]),
         )
         listed = [word for role in roles for word in ("--role", role)]
-        authority(
-            *(stage, "enrol", "add", enrolled["file"], "--number", number, *listed, "--until", LAST_DAY, "--yes")
-        )
+        authority(*(stage, "enrol", "add", enrolled["file"], "--number", number, *listed, "--until", LAST_DAY, "--yes"))
     return "、".join(f"{name} ({roles[0]})" for _, _, name, roles in PEOPLE)
 
 
 def publish_roster(stage: Stage) -> str:
     """Rules, box and host into the draft; matter list and roster signed and published; the box takes the roster."""
-    assert stage.wire is not None and stage.box is not None
+    assert stage.wire is not None
+    assert stage.box is not None
     times = ("--open", "60 s", "--wait", "1 day", "--use", "1 day")
     authority(stage, "roster", "add-rule", "--matter", 201, "--group", "officer:3", *times)
     authority(

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
-from hardware.sim import VirtualBox
-from hardware.sim.vm import die_with_parent
 from sealwire import chain, messages, topics
 from sealwire.errors import SealwireError
 from typer.main import get_command
 
+from hardware.sim import VirtualBox
+from hardware.sim.vm import die_with_parent
 from sealhost.app import run_info
 from sealhost.links import Message as Mail
 from sealhost.links.address import BrokerAddress

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hardware.sim import VirtualBox
-from sealwire import chain, errors, messages, topics
+from sealwire import cbor, chain, cose, errors, messages, topics
 
+from hardware.sim import VirtualBox
 from sealhost.demo_seed import (
     COMMITTEE,
     HARDSHIP,
@@ -32,7 +32,8 @@ class Step(NamedTuple):
 
 
 def _parts(stage: Stage) -> tuple[VirtualBox, Wire]:
-    assert stage.box is not None and stage.wire is not None
+    assert stage.box is not None
+    assert stage.wire is not None
     return stage.box, stage.wire
 
 
@@ -66,13 +67,17 @@ def _expect_locked(stage: Stage) -> None:
     expect(box.shutter(COMMITTEE) == "closed" and not box.driving(COMMITTEE), "the shutter is not closed")
 
 
+def _counted(belongs: Callable[[chain.Entry], bool], count: int) -> Callable[[chain.Entry], bool]:
+    return lambda entry: belongs(entry) and bool(entry["count"] == count)
+
+
 def _press_until_locked(stage: Stage, name: str, impressions: int) -> int:
     """Press the seal; how many impressions the box counted when it had locked."""
     box, wire = _parts(stage)
     belongs = _of(stage, name)
     for count in range(1, impressions + 1):
         expect(box.press(COMMITTEE), "the seal cannot be pressed")
-        wire.entry(chain.PRESS, lambda entry, count=count: belongs(entry) and entry["count"] == count)
+        wire.entry(chain.PRESS, _counted(belongs, count))
     box.wait_shutter(COMMITTEE, "closed")
     _, closed = wire.entry(chain.CLOSED, lambda entry: belongs(entry) and entry["pressed"] > 0)
     return int(closed["pressed"])
@@ -153,10 +158,10 @@ def denied(stage: Stage) -> str:
 # --- the attacks ---
 
 
-def _refusal(stage: Stage, grant: messages.Message, openings: int) -> str:
-    """Why the box refused a grant, by its own log; nothing may have moved."""
+def _refusal(stage: Stage, fits: Callable[[chain.Entry], bool], openings: int) -> str:
+    """Why the box refused what was sent, by its own log; nothing may have moved."""
     box, wire = _parts(stage)
-    _, refused = wire.entry(chain.REFUSED, lambda entry: bool(entry.get("message") == grant.reference))
+    _, refused = wire.entry(chain.REFUSED, fits)
     name = errors.name_of(refused["reason"])
     _expect_locked(stage)
     expect(box.openings(COMMITTEE) == openings, "the shutter moved")
@@ -164,34 +169,58 @@ def _refusal(stage: Stage, grant: messages.Message, openings: int) -> str:
     return name
 
 
+def _names(grant: messages.Message) -> Callable[[chain.Entry], bool]:
+    return lambda entry: bool(entry.get("message") == grant.reference)
+
+
+def _first_grant(stage: Stage) -> messages.Message:
+    """The grant that opened for the first request, as anybody on the broker could record it."""
+    _, wire = _parts(stage)
+    _, intent = wire.entry(chain.INTENT, _of(stage, "first"))
+    return wire.message(messages.GRANT, lambda one: bool(one.reference == intent["grant"]))
+
+
 def replay(stage: Stage) -> str:
     """An attacker on the broker recorded the grant of the first request, and sends it again."""
     box, wire = _parts(stage)
-    _, intent = wire.entry(chain.INTENT, _of(stage, "first"))
-    grant = wire.message(messages.GRANT, lambda one: bool(one.reference == intent["grant"]))
+    grant = _first_grant(stage)
     before = box.openings(COMMITTEE)
     wire.publish(topic_to_box(stage, grant.kid), grant.raw)
-    return f"the old grant sent again by somebody on the broker: the box refuses, {_refusal(stage, grant, before)}"
+    return (
+        f"somebody on the broker sends the old grant again: the box refuses, {_refusal(stage, _names(grant), before)}"
+    )
 
 
 def stolen_host_key(stage: Stage) -> str:
-    """A thief with the host's real key signs a grant for a real request that nobody has approved."""
+    """A thief with the host's real key signs grants for a real request: without approvals, then with one too few."""
     box, wire = _parts(stage)
-    _raise_request(stage, "jammed", RESIDENCE, 2, "居住证明")
-    reference = bytes.fromhex(stage.requests["jammed"]["reference"])
+    reference = bytes.fromhex(_raise_request(stage, "jammed", RESIDENCE, 2, "居住证明")["reference"])
     asked = wire.message(messages.REQUEST, lambda one: bool(one.reference == reference))
     thief = keys.load(stage.folder("host") / "host.key")
     before = box.openings(COMMITTEE)
-    _, last = wire.entry(chain.CLOSED, _of(stage, "first"))
-    wire.publish(topic_to_box(stage, thief.kid), messages.build_item(messages.ASK, {"bay": COMMITTEE}))
-    challenge = wire.message(
-        messages.CHALLENGE, lambda one: bool(one["bay"] == COMMITTEE and one["seq"] > asked["anchor_seq"] - 1)
-    )
-    fields = {"nonce": challenge["nonce"], "request": asked.raw, "decisions": [], "substitutes": [], "ready": None}
-    raw = messages.build(messages.GRANT, fields, stage.site, thief.public_key, thief.sign)
-    wire.publish(topic_to_box(stage, thief.kid), raw)
-    name = _refusal(stage, messages.read(raw, stage.site), before)
-    return f"a grant without approvals, signed with the host's stolen key: the box refuses, {name}"
+    topic, used = topic_to_box(stage, thief.kid), _first_grant(stage)["nonce"]
+    wire.publish(topic, messages.build_item(messages.ASK, {"bay": COMMITTEE}))
+    challenge = wire.message(messages.CHALLENGE, lambda one: bool(one["bay"] == COMMITTEE and one["nonce"] != used))
+    fields = {"nonce": challenge["nonce"], "request": asked.raw, "decisions": [b"-"], "substitutes": [], "ready": None}
+
+    wire.publish(topic, _without_approvals(stage, thief, fields))
+    none = _refusal(stage, lambda entry: entry.get("message") is None, before)
+
+    _decide(stage, "officer-1", "approve", "jammed")
+    one = wire.message(messages.DECISION, lambda decision: bool(decision["request"] == reference))
+    raw = messages.build(messages.GRANT, {**fields, "decisions": [one.raw]}, stage.site, thief.public_key, thief.sign)
+    wire.publish(topic, raw)
+    few = _refusal(stage, _names(messages.read(raw, stage.site)), before)
+    return f"a thief signs grants with it: without approvals refused, {none}; with 1 of 2 refused, {few}"
+
+
+def _without_approvals(stage: Stage, thief: keys.Signer, fields: Fields) -> bytes:
+    """A grant with an empty list of decisions, which `messages.build` would not make."""
+    payload = cbor.decode(messages.payload(messages.GRANT, fields))
+    number = next(number for number, value in payload.items() if value == fields["decisions"])
+    signed = cbor.encode({**payload, number: []})
+    name = messages.names()[messages.GRANT]
+    return cose.sign(messages.GRANT, name, stage.site, thief.public_key, signed, thief.sign)
 
 
 # --- what goes wrong ---
@@ -201,8 +230,7 @@ def jam(stage: Stage) -> str:
     """Something is in the shutter's way: it is driven, does not arrive, and nothing is spent."""
     box, wire = _parts(stage)
     box.jam(COMMITTEE)
-    for officer in ("officer-1", "officer-2"):
-        sealhost("officer", "approve", stage.requests["jammed"]["reference"], "--home", stage.folder(officer), "--yes")
+    _decide(stage, "officer-2", "approve", "jammed")
     wire.entry(chain.JAM, _of(stage, "jammed"))
     expect(box.shutter(COMMITTEE) != "open", "the shutter opened")
     box.unjam(COMMITTEE)
@@ -214,7 +242,7 @@ def jam(stage: Stage) -> str:
 
 def ready(stage: Stage) -> str:
     """The keeper says `ready` at the box: the same approvals open it again."""
-    box, wire = _parts(stage)
+    box, _ = _parts(stage)
     sealhost("keeper", "ready", stage.requests["jammed"]["reference"], "--home", stage.folder("keeper"))
     box.wait_shutter(COMMITTEE, "open")
     counted = _press_until_locked(stage, "jammed", 2)
