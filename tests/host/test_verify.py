@@ -318,3 +318,27 @@ def test_checkpoints_of_one_entry_have_paths_of_their_own():
     ]
     assert len({path for path in seqs if f"/{village.box.seq:08d}-" in path}) == 2
     assert check(village.items()).ok
+
+
+def test_a_broken_roster_makes_no_findings_further_on():
+    """Who signs by a roster that is not proven is not known, so nothing is said of what they signed."""
+    village = bundles.begin()
+    village.keys["fourth"] = bundles.signer("fourth")
+    fourth = village.person("fourth", 7, 2)
+    village.roster(2, people=[village.person("keeper", 1, 1), village.person("first", 2, 2), fourth])
+    village.box.adopt(2)
+    request = village.request("asked")
+    decisions = [village.decide(request, who) for who in ("first", "fourth")]
+    village.box.intend(request, village.grant("granted", request, decisions), 2, [2, 7])
+    village.box.press(request, 1, 2)
+    village.box.close(request, 2, 0)
+    assert check(village.items()).ok
+    path = next(path for path in village.items() if path.startswith("rosters/000002"))
+    for items in ({**village.items(), path: flip(village.items()[path])}, _without(village.items(), path)):
+        for bundle in (items, village.seal(items)):
+            found = check(bundle).findings
+            assert {finding.path[:14] for finding in found} == {"rosters/000002"}, found
+
+
+def _without(items: dict[str, bytes], path: str) -> dict[str, bytes]:
+    return {other: content for other, content in items.items() if other != path}

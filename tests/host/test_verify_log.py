@@ -132,6 +132,19 @@ def test_bytes_added_to_the_end_are_found(tail: bytes):
     assert (finding.subject, finding.check) == (f"entry {len(RAWS) + 1}", "entries_damaged")
 
 
+def test_a_line_of_another_form_is_found():
+    """An array of four, or a text in the place of the seq, that would else read the same."""
+    line = read_lines(ITEMS[LOG])[0][-1]
+    whole = cbor.encode([line.seq + 1, FORGED, chain.next_head(line.head, FORGED)])
+    for form in (
+        b"\x84" + whole[1:],
+        b"\xa3" + whole[1:],
+        whole[:1] + b"\x58" + whole[2:],
+        whole[:1] + b"\x78" + whole[2:],
+    ):
+        assert first(with_log(ITEMS[LOG] + form)).check == "entries_damaged"
+
+
 # The chain made anew: the entries between two checkpoints are named, and what moved is found among them
 
 

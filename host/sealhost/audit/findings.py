@@ -101,8 +101,9 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: list[tuple[int, int, Finding]] = []
+        self._known: set[Finding] = set()
         self._blamed: set[str] = set()
-        self.notes: list[str] = []
+        self._notes: dict[str, None] = {}
 
     def add(self, rank: Rank, path: str, subject: str, check: str, why: str) -> None:
         """A check that failed. The path and the subject are blamed from now on."""
@@ -113,7 +114,8 @@ class Findings:
     def report(self, rank: Rank, path: str, subject: str, check: str, why: str) -> None:
         """A check that failed and blames nothing for others."""
         finding = Finding(path, subject, str(check), why)
-        if all(finding != found for _, _, found in self._found):
+        if finding not in self._known:
+            self._known.add(finding)
             self._found.append((rank, len(self._found), finding))
 
     def blame(self, name: str) -> None:
@@ -130,8 +132,12 @@ class Findings:
 
     def note(self, text: str) -> None:
         """Something that could not be looked at."""
-        if text not in self.notes:
-            self.notes.append(text)
+        self._notes[text] = None
+
+    @property
+    def notes(self) -> list[str]:
+        """All notes, each once."""
+        return list(self._notes)
 
     def ordered(self) -> list[Finding]:
         """All findings, root causes first."""

@@ -4,8 +4,6 @@ its reference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from sealwire import errors, messages
 from sealwire.errors import Refused, SealwireError
 from sealwire.messages import (
@@ -33,19 +31,30 @@ _BY_PERSON = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT)
 _BY_HOST = (GRANT, TIME)
 
 
-@dataclass
 class Letters:
-    """Messages whose signatures hold, by reference."""
+    """Messages whose signatures hold, by reference, by type, and by the request that they name."""
 
-    by_reference: dict[bytes, Message] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.by_reference: dict[bytes, Message] = {}
+        self._of: dict[int, list[Message]] = {}
+        self._about: dict[tuple[int, bytes], list[Message]] = {}
+
+    def add(self, message: Message) -> None:
+        """One more; they come in the order of their references, and are given back so."""
+        if message.reference in self.by_reference:
+            return
+        self.by_reference[message.reference] = message
+        self._of.setdefault(message.number, []).append(message)
+        if isinstance(message.get("request"), bytes) and message.number != GRANT:
+            self._about.setdefault((message.number, message["request"]), []).append(message)
 
     def of(self, number: int) -> list[Message]:
-        """All messages of a type, in a fixed order."""
-        return [self.by_reference[ref] for ref in sorted(self.by_reference) if self.by_reference[ref].number == number]
+        """All messages of a type."""
+        return self._of.get(number, [])
 
     def about(self, number: int, request: bytes) -> list[Message]:
         """All messages of a type that name this request."""
-        return [message for message in self.of(number) if message["request"] == request]
+        return self._about.get((number, request), [])
 
     def get(self, reference: bytes, number: int) -> Message | None:
         """The message with this reference, when it is of this type."""
@@ -70,7 +79,7 @@ def check_letters(bundle: Bundle, site: bytes, chain: RosterChain, verify: Verif
         if path != message_path(message.reference):
             why = f"this item holds the message {message.reference.hex()}, not the one that its path names"
             findings.add(Rank.MESSAGE, path, name, Check.ITEM_NAME, why)
-        letters.by_reference[message.reference] = message
+        letters.add(message)
     return letters
 
 

@@ -16,7 +16,6 @@ from sealwire.messages import Message
 from sealwire.roster import check_succession
 
 from sealhost.audit import obeyed
-from sealhost.audit.bundle import roster_path
 from sealhost.audit.findings import Check, Findings, Rank
 from sealhost.audit.letters import Letters
 from sealhost.audit.log import BoxLog
@@ -126,11 +125,7 @@ class Replay(LogReader):
         self.stand.roster = version
         roster = self.rosters.rosters.get(version)
         if roster is None:
-            if not self.rosters.unknown(version):
-                why = f"the box adopted roster {version} (entry {seq}), which is not in the bundle"
-                path = roster_path(version, b"").replace("-.cose", "-…")
-                self.findings.add(Rank.ROSTER, path, str(version), Check.ROSTER_MISSING, why)
-            return
+            return  # said by `check_adopted`, or where the chain of rosters breaks
         if entry["digest"] != self.rosters.digests[version]:
             self.blame(seq, Check.ROSTER_ENTRY, f"the box adopted another roster {version} than the one in the bundle")
         if self.stand.open:
@@ -225,3 +220,15 @@ class Replay(LogReader):
             why = f"the box signed another boot count, roster or clock after entry {message['seq']} than its log says"
             seq = message["seq"]
             self.findings.add(Rank.LOG, self.log.path, f"checkpoint {seq}", Check.CHECKPOINT_STATE, why)
+
+
+def check_adopted(log: BoxLog, rosters: RosterChain, findings: Findings) -> None:
+    """Every roster that a box adopted is there; if not, what may hang on it is left unjudged (`RosterChain.unknown`)."""
+    for seq, entry in enumerate(log.entries, 1):
+        if entry.kind != chain.ROSTER or entry["version"] in rosters.rosters or rosters.unknown(entry["version"]):
+            continue
+        version = entry["version"]
+        why = f"the box adopted roster {version} (entry {seq}), which is not in the bundle"
+        path = f"rosters/{version:06d}-…"
+        findings.add(Rank.ROSTER, path, str(version), Check.ROSTER_MISSING, why)
+        rosters.broken_at = min(version, rosters.broken_at or version)

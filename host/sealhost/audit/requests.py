@@ -26,12 +26,15 @@ from sealhost.audit.standing import Opening
 
 @dataclass
 class Papers:
-    """All that is known when the logs were gone through. used: references that some log's opening or entry rests on."""
+    """All that is known when the logs were gone through.
+
+    openings: by request; used: references that some log's opening or entry rests on.
+    """
 
     rosters: RosterChain
     letters: Letters
     logs: dict[bytes, BoxLog]
-    openings: list[Opening]
+    openings: dict[bytes, list[Opening]]
     used: set[bytes]
     findings: Findings
 
@@ -41,7 +44,7 @@ class Papers:
 
     def opened(self, request: bytes) -> list[Opening]:
         """The openings for a request."""
-        return [opening for opening in self.openings if opening.request == request]
+        return self.openings.get(request, [])
 
 
 def check_requests(papers: Papers) -> None:
@@ -150,14 +153,16 @@ def _check_decision(papers: Papers, decision: Message) -> None:
 
 def _substitutes(papers: Papers, roster: Roster, decision: Message, now: int) -> list[Message]:
     """The substitutes that may stand behind a decision: one that is no good for another reason must not spoil it."""
-    found = []
+    found: list[Message] = []
+    if decision.get("for") is None:
+        return found
     for substitute in papers.letters.of(SUBSTITUTE):
         try:
             rules.check_substitute(roster, substitute, now)
         except Refused:
             continue
         found.append(substitute)
-    return found if decision.get("for") is not None else []
+    return found
 
 
 def _check_voices(papers: Papers, request: Message) -> None:

@@ -22,7 +22,7 @@ from sealhost.audit.ledger import LedgerLine, ledger_of
 from sealhost.audit.letters import check_letters
 from sealhost.audit.log import BoxLog, check_log, read_lines
 from sealhost.audit.manifest import Manifest, check_archive, check_items, check_receipt, read_manifest
-from sealhost.audit.replay import Replay
+from sealhost.audit.replay import Replay, check_adopted
 from sealhost.audit.requests import Papers, check_requests
 from sealhost.audit.rosters import RosterChain, Trust, Verify, check_matters, check_rosters
 from sealhost.audit.standing import Event
@@ -85,12 +85,15 @@ def verify_bundle(bundle: Bundle, trust: Trust, verify: Verify) -> Result:
     check_archive(bundle, findings)
     _check_manifest(bundle, manifest, trust, verify, findings)
     rosters = check_rosters(bundle, site, trust, verify, findings)
+    logs = _check_logs(bundle, site, rosters, verify, findings)
+    for log in logs.values():
+        check_adopted(log, rosters, findings)
     wordings = check_matters(bundle, site, rosters, verify, findings)
     letters = check_letters(bundle, site, rosters, verify, findings)
-    papers = Papers(rosters, letters, {}, [], set(), findings)
+    papers = Papers(rosters, letters, logs, {}, set(), findings)
     result = Result(site.hex(), manifest.made, len(rosters.rosters), len(letters.by_reference))
-    for kid in sorted({bytes.fromhex(path.split("/")[1]) for path in bundle.below("boxes/")}):
-        _check_box(bundle, kid, site, papers, verify, result)
+    for log in logs.values():
+        _replay(log, site, papers, verify, result)
     check_requests(papers)
     _note_silent_boxes(papers)
     result.ledger = ledger_of(papers, wordings)
@@ -136,28 +139,37 @@ def _check_site(bundle: Bundle, manifest: Manifest, findings: Findings) -> None:
             findings.add(Rank.FILE, MANIFEST, manifest.site.hex(), Check.SITE, why)
 
 
-def _check_box(bundle: Bundle, kid: bytes, site: bytes, papers: Papers, verify: Verify, result: Result) -> None:
-    findings, rosters = papers.findings, papers.rosters
-    path = entries_path(kid)
-    if rosters.box_key(kid) is None and rosters.broken_at is None:
-        why = f"no roster lists the box {kid.hex()}"
-        findings.add(Rank.CHAIN, path, kid.hex(), errors.name_of(errors.UNKNOWN_BOX), why)
-        return
-    if path not in bundle.items and findings.blames(path):
-        papers.logs[kid] = BoxLog(kid, path, broken=True)
-        return
-    log = check_log(bundle, site, kid, rosters, verify, findings)
+def _check_logs(
+    bundle: Bundle, site: bytes, rosters: RosterChain, verify: Verify, findings: Findings
+) -> dict[bytes, BoxLog]:
+    """The chains and checkpoints of all boxes that the rosters list, by kid."""
+    logs = {}
+    for kid in sorted({bytes.fromhex(path.split("/")[1]) for path in bundle.below("boxes/")}):
+        path = entries_path(kid)
+        if rosters.box_key(kid) is None and rosters.broken_at is None:
+            why = f"no roster lists the box {kid.hex()}"
+            findings.add(Rank.CHAIN, path, kid.hex(), errors.name_of(errors.UNKNOWN_BOX), why)
+        elif path not in bundle.items and findings.blames(path):
+            logs[kid] = BoxLog(kid, path, broken=True)
+        else:
+            logs[kid] = check_log(bundle, site, kid, rosters, verify, findings)
+    return logs
+
+
+def _replay(log: BoxLog, site: bytes, papers: Papers, verify: Verify, result: Result) -> None:
+    """What the entries of a log say, and whether it could be so."""
+    box = log.kid.hex()
     if log.broken:
-        findings.note(f"box {kid.hex()}: what its log says after entry {len(log.entries)} was not checked")
-    replay = Replay(site, log, rosters, papers.letters, verify, findings)
+        papers.findings.note(f"box {box}: what its log says after entry {len(log.entries)} was not checked")
+    replay = Replay(site, log, papers.rosters, papers.letters, verify, papers.findings)
     replay.run()
-    papers.logs[kid] = log
-    papers.openings += replay.openings
+    for opening in replay.openings:
+        papers.openings.setdefault(opening.request, []).append(opening)
     papers.used |= replay.used
     result.events += replay.events
     head = log.heads[log.proven - 1].hex() if log.proven else ""
-    summary = BoxSummary(kid.hex(), len(log.entries), log.proven, head, len(log.checkpoints), len(replay.openings))
-    result.boxes.append(summary)
+    entries, checkpoints = len(log.entries), len(log.checkpoints)
+    result.boxes.append(BoxSummary(box, entries, log.proven, head, checkpoints, len(replay.openings)))
 
 
 def _note_silent_boxes(papers: Papers) -> None:
