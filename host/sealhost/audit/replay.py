@@ -223,7 +223,7 @@ class Replay(LogReader):
 
 
 def check_adopted(log: BoxLog, rosters: RosterChain, findings: Findings) -> None:
-    """Every roster that a box adopted is there; if not, what may hang on it is left unjudged (`RosterChain.unknown`)."""
+    """Every roster that a box adopted is there; else what may hang on it stays unjudged (`RosterChain.unknown`)."""
     for seq, entry in enumerate(log.entries, 1):
         if entry.kind != chain.ROSTER or entry["version"] in rosters.rosters or rosters.unknown(entry["version"]):
             continue
