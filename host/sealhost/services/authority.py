@@ -132,12 +132,12 @@ def take_reset(turn: Turn, message: Message) -> None:
 
 def received(turn: Turn, message: Message) -> int | None:
     """When this message was accepted before, None if it was not."""
-    for find in (message_store.find, sites.find_roster_message, sites.find_matters):
-        row = find(turn.tx, message.site, message.reference)
-        if row is not None:
-            return int(row.received)
-    return None
+    find = _FINDERS.get(message.number, message_store.find)
+    row = find(turn.tx, message.site, message.reference)
+    return None if row is None else int(row.received)
 
+
+_FINDERS = {messages.ROSTER: sites.find_roster_message, messages.MATTERS: sites.find_matters}
 
 TAKERS = {
     messages.ROSTER: take_roster,

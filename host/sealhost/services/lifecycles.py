@@ -11,8 +11,8 @@ from sqlalchemy import Row
 from sealhost.core.lifecycle import LIVE, Facts, State, settle
 from sealhost.services.context import Turn
 from sealhost.services.weighing import Log, Weighed, may_decide, read_log, weigh
+from sealhost.store import boxes, outbox
 from sealhost.store import messages as message_store
-from sealhost.store import outbox
 
 
 def refresh(turn: Turn, site: bytes, reference: bytes, reason: int = 0) -> None:
@@ -21,8 +21,11 @@ def refresh(turn: Turn, site: bytes, reference: bytes, reason: int = 0) -> None:
     roster = turn.roster(site)
     if row is None or roster is None:
         return
-    proven, live = read_log(turn, row, live=False), read_log(turn, row, live=True)
-    weighed, live_weighed = weigh(turn, roster, row, proven), weigh(turn, roster, row, live)
+    proven = live = read_log(turn, row, live=False)
+    weighed = live_weighed = weigh(turn, roster, row, proven)
+    if boxes.last_staged(turn.tx, site, row.box) is not None:
+        live = read_log(turn, row, live=True)
+        live_weighed = weigh(turn, roster, row, live)
     reason = reason or weighed.reason or (errors.UNANCHORED if proven.history.clock_changed else 0)
     state = settle(State(row.state), _facts(turn, row, proven, weighed, reason))
     live_state = settle(state, _facts(turn, row, live, live_weighed, reason))
@@ -99,11 +102,13 @@ def _update_inboxes(turn: Turn, roster: Roster, row: Row[Any], weighed: Weighed 
     if wanted - present:
         stored = message_store.find(turn.tx, row.site, row.reference)
         raw = stored.raw if stored else b""
-    for kid in sorted(wanted ^ present):
-        waits = kid in wanted
-        outbox.set_waiting(turn.tx, row.site, row.reference, kid, waits)
-        topic = topics.inbox_waiting(row.site, kid, row.reference)
-        outbox.put(turn.tx, row.site, topic, raw if waits else b"", turn.now, retain=True)
+    changed = sorted(wanted ^ present)
+    if not changed:
+        return
+    outbox.set_waiting(turn.tx, row.site, row.reference, wanted - present, present - wanted)
+    waiting_topics = {kid: topics.inbox_waiting(row.site, kid, row.reference) for kid in changed}
+    letters = [(waiting_topics[kid], raw if kid in wanted else b"") for kid in changed]
+    outbox.put_retained(turn.tx, row.site, letters, turn.now)
 
 
 def is_live(row: Row[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -116,10 +117,18 @@ def waiting(tx: Connection, site: bytes) -> list[Row[Any]]:
     return list(tx.execute(select(Waiting.__table__).where(Waiting.site == site)))
 
 
-def set_waiting(tx: Connection, site: bytes, reference: bytes, kid: bytes, waits: bool) -> None:
-    """Write down that a request is (no longer) retained in an inbox."""
-    if waits:
-        tx.execute(insert(Waiting).values(site=site, reference=reference, kid=kid))
-    else:
-        here = (Waiting.site == site, Waiting.reference == reference, Waiting.kid == kid)
+def set_waiting(
+    tx: Connection, site: bytes, reference: bytes, added: Collection[bytes], cleared: Collection[bytes]
+) -> None:
+    """Write down in whose inboxes a request is now retained, and in whose no longer."""
+    if added:
+        tx.execute(insert(Waiting), [{"site": site, "reference": reference, "kid": kid} for kid in added])
+    if cleared:
+        here = (Waiting.site == site, Waiting.reference == reference, Waiting.kid.in_(cleared))
         tx.execute(delete(Waiting).where(*here))
+
+
+def put_retained(tx: Connection, site: bytes, letters: Iterable[tuple[str, bytes]], now: int) -> None:
+    """Retained messages (topic, payload) to send from now on until the broker has them."""
+    shared = {"site": site, "retain": True, "due": now, "attempts": 0, "answer": None, "box": None}
+    tx.execute(insert(Outbox), [{"topic": topic, "payload": payload, **shared} for topic, payload in letters])
