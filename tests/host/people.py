@@ -113,6 +113,7 @@ class StandIn:
     def __init__(self, site: Site, broker: Broker) -> None:
         self.site = site
         self.results: dict[int, int] = {}
+        self.first_results: list[int] = []  # given before those
         self.silent = False
         self.heard: list[messages.Message] = []
         self.to_box: list[bytes] = []
@@ -165,7 +166,8 @@ class StandIn:
             self.requests[message.reference] = [mail.payload]
         elif message.number == messages.DECISION:
             self.requests[message["request"]].append(mail.payload)
-        self.receipt(self.site.host, message.reference, self.results.get(message.number, 0), parsed[3])
+        result = self.first_results.pop(0) if self.first_results else self.results.get(message.number, 0)
+        self.receipt(self.site.host, message.reference, result, parsed[3])
 
     def wait_in_inbox(self, person: str, request: bytes) -> None:
         """Put a request into a person's inbox, retained."""

@@ -293,3 +293,10 @@ def test_files_the_host_did_not_take_wait_with_their_message(site: Site, host: S
     assert len(host.said(messages.REQUEST)) == 1
     (kept,) = site.profiles[KEEPER].waiting()
     assert all(site.profiles[KEEPER].blob(digest) for digest in kept.blobs)
+
+
+def test_a_host_that_is_a_roster_behind_is_asked_again(site: Site, host: StandIn) -> None:
+    host.first_results = [errors.NEWER_ROSTER, errors.TOO_FAST]
+    raise_request(site)
+    assert len(host.said(messages.REQUEST)) == 3
+    assert site.profiles[KEEPER].waiting() == []

@@ -235,3 +235,21 @@ def test_the_matter_list_is_the_one_whose_digest_the_roster_names(site: Site) ->
     found = cases.listed_matters([*reversed(old), b"garbage", *new], SITE, digest)
     assert [found[code]["wording"] for code in (101, 102)] == ["old", "old"]
     assert cases.listed_matters(old[:1], SITE, digest) == {}
+
+
+def test_nothing_is_believed_with_a_bad_signature(site: Site, trust: Trust, request_: Message, log: Log) -> None:
+    def spoilt(raw: bytes) -> bytes:
+        return raw[:-40] + bytes([raw[-40] ^ 1]) + raw[-39:]
+
+    receipt = sign(site.host, messages.RECEIPT, {"reference": bytes(32), "result": 0, "at": NOW})
+    checkpoint = log.checkpoint().payload
+    believing = [
+        (lambda raw: trust.receipt(raw), receipt),
+        (lambda raw: trust.person_message(raw, (messages.REQUEST,)), request_.raw),
+        (lambda raw: trust.box_message(raw, site.box.kid, (messages.CHECKPOINT,)), checkpoint),
+        (lambda raw: trust.judge_roster([raw]), site.roster(2)),
+    ]
+    for believe, raw in believing:
+        believe(raw)
+        with pytest.raises(Refused, match="bad_signature"):
+            believe(spoilt(raw))

@@ -7,6 +7,7 @@ published again with growing delays, and stays in the profile folder when time r
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import ssl
@@ -32,6 +33,7 @@ FIRST_REPEAT_S = 1.0
 LONGEST_REPEAT_S = 15.0
 RETAINED_QUIET_S = 0.5
 RETAINED_LONGEST_S = 5.0
+MAX_WAITING = 5000  # messages of at most 8 KiB each, heard but not looked at yet
 MAX_BOX_MAIL = 2000  # a day's worth of a busy box
 # Not the last word: the host or the sender is a moment behind, and the same message passes later.
 PROVISIONAL = (errors.NEWER_ROSTER, errors.TOO_FAST)
@@ -42,7 +44,7 @@ class Session:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self._mail: queue.Queue[Mail] = queue.Queue()
+        self._mail: queue.Queue[Mail] = queue.Queue(MAX_WAITING)
         self._kept: list[Mail] = []
         self.boxes: deque[Mail] = deque(maxlen=MAX_BOX_MAIL)
         """What the boxes said so far, whoever was waiting for something else just then."""
@@ -63,10 +65,10 @@ class Session:
         site, kid = self.profile.site, self.profile.signer.kid
         news, waiting = topics.inbox_filters(site, kid)
         out, status = topics.boxes_filters(site)
-        link.subscribe(news, self._mail.put)
-        link.subscribe(waiting, self._mail.put, retained=True)
-        link.subscribe(out, self._mail.put)
-        link.subscribe(status, self._mail.put, retained=True)
+        link.subscribe(news, self._arrived)
+        link.subscribe(waiting, self._arrived, retained=True)
+        link.subscribe(out, self._arrived)
+        link.subscribe(status, self._arrived, retained=True)
         return link
 
     def __enter__(self) -> Self:
@@ -80,6 +82,10 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._link.stop()
+
+    def _arrived(self, mail: Mail) -> None:
+        with contextlib.suppress(queue.Full):  # a flood: what matters is sent again
+            self._mail.put_nowait(mail)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Hand a message to the broker."""
