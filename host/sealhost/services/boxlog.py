@@ -27,7 +27,10 @@ _log = structlog.get_logger(__name__)
 
 MAX_STAGED = 2 * limits.KEEP_ENTRIES
 """More than a box keeps unproven; entries are unsigned, so somebody else might send them."""
-UNPROVEN_WAIT_S = 300
+UNPROVEN_WAIT_S = 90_000
+"""A box proves its log at least daily: until then what it seems to have is not sent again."""
+UNPROVEN_GRANT_WAIT_S = 900
+"""A checkpoint follows each closing, and a bay is open for ten minutes at most."""
 
 
 def acknowledge(turn: Turn, box: Row[Any]) -> None:
@@ -65,29 +68,31 @@ def take_entries(turn: Turn, box: Row[Any], fields: dict[str, Any]) -> None:
         acknowledge(turn, box)  # something in between is missing: send from there
         return
     boxes.stage(turn.tx, box.site, box.kid, rows)
-    for entry in read:
-        _notice(turn, box, entry, proven=False)
+    _notice_all(turn, box, read, proven=False)
     granting.advance(turn, box.site, box.kid)
+
+
+def _notice_all(turn: Turn, box: Row[Any], entries: list[Entry], proven: bool) -> None:
+    """Act on new entries; each request that they speak of is brought in step once."""
+    for entry in entries:
+        _notice(turn, box, entry, proven)
+    for request in sorted({entry["request"] for entry in entries if entry.get("request") is not None}):
+        refresh(turn, box.site, request)
+    for bay in sorted({entry["bay"] for entry in entries if entry.kind in (chain.CLOSED, chain.INTERRUPTED)}):
+        message_store.hurry(turn.tx, turn.now, box.site, box.kid, bay)
 
 
 def _notice(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
     """Act on an entry. What is not proven only changes what is shown, and delays or hastens what is sent."""
-    site = box.site
     message = entry.get("message")
     if entry.kind == chain.INTENT:
         _granted(turn, box, entry, proven)
     elif entry.kind == chain.REFUSED and message is not None:
         _refused(turn, box, message, entry["reason"], proven)
+    elif message is not None and proven:
+        outbox.answered(turn.tx, box.site, message)
     elif message is not None:
-        if proven:
-            outbox.answered(turn.tx, site, message)
-        else:
-            outbox.hold(turn.tx, site, message, turn.now + UNPROVEN_WAIT_S)
-    request = entry.get("request")
-    if request is not None:
-        refresh(turn, site, request)
-    if entry.kind in (chain.CLOSED, chain.INTERRUPTED):
-        message_store.hurry(turn.tx, turn.now, site, box.kid, entry["bay"])
+        outbox.hold(turn.tx, box.site, message, turn.now + UNPROVEN_WAIT_S)
 
 
 def _granted(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
@@ -102,7 +107,7 @@ def _granted(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
         outbox.set_grant(turn.tx, box.site, grant.reference, "taken")
         outbox.answered(turn.tx, box.site, grant.reference)
     else:
-        outbox.hold(turn.tx, box.site, grant.reference, turn.now + UNPROVEN_WAIT_S)
+        outbox.hold(turn.tx, box.site, grant.reference, turn.now + UNPROVEN_GRANT_WAIT_S)
 
 
 def _refused(turn: Turn, box: Row[Any], message: bytes, reason: int, proven: bool) -> None:
@@ -144,6 +149,7 @@ def take_checkpoint(turn: Turn, box: Row[Any], message: Message, answer: bool) -
         if boxes.staged_at(turn.tx, box.site, box.kid, seq) is not None:
             boxes.unstage(turn.tx, box.site, box.kid)
             _log.warning("staged entries do not fit the checkpoint: dropped", box=box.kid.hex(), seq=seq)
+            outbox.hurry(turn.tx, turn.now, box.site, box.kid)
             for row in message_store.of_bay(turn.tx, box.site, box.kid):
                 refresh(turn, box.site, row.reference)
     _note(turn, box, message)
@@ -161,8 +167,7 @@ def _prove(turn: Turn, box: Row[Any], message: Message) -> None:
     boxes.update_box(turn.tx, box.site, box.kid, seq=message["seq"], head=message["head"])
     boxes.put_checkpoint(turn.tx, box.site, box.kid, message["seq"], message.raw, turn.now)
     turn.record(box.site, "log_stored", message.reference, box.kid, f"to {message['seq']}")
-    for row in rows:
-        _notice(turn, box, chain.read_entry(row.raw), proven=True)
+    _notice_all(turn, box, [chain.read_entry(row.raw) for row in rows], proven=True)
 
 
 def _check_origin(turn: Turn, box: Row[Any], entry: Entry) -> None:

@@ -129,6 +129,12 @@ def set_waiting(
 
 
 def put_retained(tx: Connection, site: bytes, letters: Iterable[tuple[str, bytes]], now: int) -> None:
-    """Retained messages (topic, payload) to send from now on until the broker has them."""
+    """Retained messages (topic, payload) to send from now on until the broker has them.
+
+    What was to be retained there before is dropped, so that no late repetition brings it back.
+    """
+    letters = list(letters)
+    named = Outbox.topic.in_([topic for topic, _ in letters])
+    tx.execute(delete(Outbox).where(Outbox.site == site, Outbox.retain.is_(True), named))
     shared = {"site": site, "retain": True, "due": now, "attempts": 0, "answer": None, "box": None}
     tx.execute(insert(Outbox), [{"topic": topic, "payload": payload, **shared} for topic, payload in letters])
