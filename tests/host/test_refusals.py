@@ -210,7 +210,7 @@ def test_roster_of_two_authority_keys_waits_for_the_second(village: Village):
     second = keys.generate()
     both = [village.authority.public_key, second.public_key]
     assert village.tell("authority", village.roster(2, authority=both, threshold=2)) == "accepted"
-    fields = {"authority": both, "threshold": 2, "issued": village.now}
+    fields: dict[str, Any] = {"authority": both, "threshold": 2, "issued": village.now}
     assert village.tell("authority", village.roster(3, **fields)) == "accepted"
     assert village.views.roster(village.site)["version"] == 2
     assert village.tell(second, village.roster(3, by=second, **fields)) == "accepted"
