@@ -17,6 +17,7 @@ from sealhost.signing import keys
 from sealhost.store import sites
 from sealhost.store.database import Database
 from sealwire import messages
+from sealwire.errors import DecodeError
 from typer.testing import CliRunner
 
 from tests.host import bundles
@@ -94,7 +95,7 @@ def test_a_bundle_appears_whole_or_not_at_all_and_for_its_owner_only(tmp_path: P
     before = path.read_bytes()
     broken = bundles.history()
     broken.said[bytes(32)] = b"no message"
-    with pytest.raises(messages.DecodeError):
+    with pytest.raises(DecodeError):
         export_bundle(path, broken, bundles.SITE, bundles.MADE, key.public_key, key.sign)
     assert path.read_bytes() == before
     assert [found.name for found in tmp_path.iterdir()] == ["bundle.zip"]

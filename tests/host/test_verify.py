@@ -193,7 +193,7 @@ def rebuilt(change: Callable[[dict[str, bytes]], None], village: Village = VILLA
 
 @pytest.mark.parametrize("path", PATHS, ids=short)
 def test_a_dishonest_host_can_drop_only_what_nothing_rests_on(path: str):
-    result = check(rebuilt(lambda items: items.pop(path) and None))
+    result = check(rebuilt(lambda items: items.__delitem__(path)))
     assert result.ok == (path in UNANCHORED)
     if path == LAST_CHECKPOINT:
         assert result.findings[0].check == "unproven"
@@ -263,7 +263,8 @@ def test_an_item_under_another_name_is_found():
         if path == LOG:
             continue
         moved = _renamed(path)
-        result = check(rebuilt(lambda items, path=path, moved=moved: items.update({moved: items.pop(path)})))
+        items = {moved if other == path else other: content for other, content in ITEMS.items()}
+        result = check(VILLAGE.seal(items))
         assert (moved, "item_name") in [(finding.path, finding.check) for finding in result.findings], path
 
 

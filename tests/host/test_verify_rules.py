@@ -650,7 +650,7 @@ def a_decision_for_another_without_being_the_substitute(village: Village) -> Non
 @story("substitute_of_oneself")
 def a_substitute_of_oneself(village: Village) -> None:
     period = {"from": village.box.now, "until": village.box.now + DAY}
-    village.say("second", messages.SUBSTITUTE, person=SECOND, roster=1, **period)
+    village.say("second", messages.SUBSTITUTE, "oneself", person=SECOND, roster=1, **period)
 
 
 @story("counted_twice")
