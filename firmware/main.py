@@ -14,7 +14,6 @@ from sealbox import board as boards
 from sealbox import config, display, ed25519, identity
 from sealbox.box import Box
 from sealbox.clock import Clock
-from sealbox.console import Console
 from sealbox.gate import Gate
 from sealbox.intake import Intake
 from sealbox.journal import Journal
@@ -63,8 +62,23 @@ async def idle(board: object) -> None:
         await asyncio.sleep(2)
 
 
-async def set_up(board: object, me: object, console: Console) -> None:
+async def listen(board: object, me: object, fields: dict) -> None:
+    """Answer on the USB console. Its code is loaded when something comes: in use it is rarely needed."""
+    reader, _ = board.console()
+    data = b""
+    while not data:
+        data = await reader.read(256)
+        await asyncio.sleep_ms(0 if data else 500)
+    from sealbox.console import Console
+
+    await Console(board, me, DATA, fields).run(data)
+
+
+async def set_up(board: object, me: object) -> dict:
     """Wait until the box is told its site; the codes stay on the display while the button is held."""
+    from sealbox.console import Console
+
+    console = Console(board, me, DATA, None)
     board.show(display.unset(me))
     tasks = (asyncio.create_task(feed(board)), asyncio.create_task(console.run()))
     await console.told.wait()
@@ -73,6 +87,7 @@ async def set_up(board: object, me: object, console: Console) -> None:
         await asyncio.sleep_ms(50)
     for task in tasks:
         task.cancel()
+    return console.fields
 
 
 async def feed(board: object) -> None:
@@ -144,10 +159,9 @@ async def main(board: object) -> None:
         mount(board)
         me = identity.load(DATA, board, "log" in os.listdir(DATA))
         fields = config.load(DATA)
-        console = Console(board, me, DATA, fields)
         if fields is None:
-            await set_up(board, me, console)
-        await asyncio.gather(console.run(), serve(board, me, console.fields))
+            fields = await set_up(board, me)
+        await asyncio.gather(listen(board, me, fields), serve(board, me, fields))
     except (OSError, LogCorrupt, DecodeError, identity.KeyLost) as error:
         print("out of order:", repr(error))
         board.show(display.broken(repr(error)))

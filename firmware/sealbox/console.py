@@ -24,16 +24,17 @@ class Console:
         self.fields = fields
         self.told = asyncio.Event()
 
-    async def run(self) -> None:
-        """Read frames, for ever."""
+    async def run(self, data: bytes = b"") -> None:
+        """Answer what comes, for ever; ``data`` came first."""
         reader, writer = self._board.console()
         lines = frames.Reader()
         while True:
-            data = await reader.read(_READ)
+            data = data or await reader.read(_READ)
             if not data:
                 await asyncio.sleep_ms(500)  # nobody at the other end
                 continue
-            for body in lines.feed(data):
+            received, data = data, b""
+            for body in lines.feed(received):
                 answer = self._answer(body)
                 if answer:
                     writer.write(frames.encode(answer))

@@ -55,7 +55,7 @@ class Intake:
             if messages.is_item(raw):
                 self._item(raw)
                 return
-            message = messages.read(raw, self._site, _TYPES)
+            message = messages.read(raw, self._site, _TYPES, True)
             if message.number == GRANT:
                 await self._grant(message)
             else:
@@ -151,7 +151,9 @@ class Intake:
         if message["version"] == self._journal.roster:
             return  # sent again; the entry is the answer
         if self._rosters.offer(message, self._verify):
-            self._gate.roster = self._rosters.roster
+            self._gate.roster = None
+            gc.collect()  # there is no room for two
+            self._gate.roster = self._rosters.load()
             self._loose = {}
             print("roster %d" % message["version"])
             self._outbox.wake(True)

@@ -20,7 +20,7 @@ STATUS = const(1)  # the last checkpoint; over MQTT retained, and emptied by the
 class Link:
     """What the box relies on.
 
-    on_message(sender: bytes | None, payload: memoryview) gets the kid in the topic (None where the link names no sender)
+    on_message(sender: bytes | None, payload: memoryview) gets the kid in the topic (None without one),
     and a buffer that is its own until it is done; it may return a coroutine, which the link awaits before it reads on.
     on_connect() is the moment to publish the status again. What they raise is logged and ends nothing, but what the
     coroutine raises ends `run`.

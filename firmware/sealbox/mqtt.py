@@ -68,6 +68,7 @@ class MqttClient:
         ack_timeout_ms=60000,
     ):
         self.connected = False
+        self._payload = memoryview(bytearray(MAX_PAYLOAD))  # made once: later, memory may have no such piece
         self._address = (host, port)
         self._tls = tls
         self._hello = wire.connect(client_id, keepalive_s, clean, will, user)
@@ -92,7 +93,6 @@ class MqttClient:
         self._ended = asyncio.Event()
         self._failure = None
         self._socket = self._stream = None
-        self._payload = memoryview(bytearray(MAX_PAYLOAD))  # made once: later, memory may have no such piece
         self._said = self._progress = ticks_ms()
 
     # --- publishing ---

@@ -27,24 +27,24 @@ class Rosters:
         self._threshold = threshold
         self._digest = None  # of the payload that waits for more signatures
         self._signers = []
-        self.roster = None
 
     def load(self) -> "Roster | None":
         """The roster that the log says is held. Raises OSError when its file is not there."""
         version = self._journal.roster
+        roster = None
         if version:
             with open(self._path(version), "rb") as file:
-                fields = messages.read_payload(messages.ROSTER, file.read())
-            self.roster = Roster(fields)
+                fields = messages.read_payload(messages.ROSTER, file.read(), True)
+            roster = Roster(fields)
             self._authority, self._threshold = fields["authority"], fields["threshold"]
-        return self.roster
+        return roster
 
     def authority_key(self, kid: bytes) -> bytes:
         """The public key of an authority that this box obeys. Raises Refused: unknown_signer."""
         return by_kid(self._authority, kid)
 
     def offer(self, message: "messages.Message", verify: "Callable[[bytes, bytes, bytes], bool]") -> bool:
-        """Take a signed roster into account; True when it became the box's roster. Raises Refused and OSError.
+        """Take a signed roster into account; True when it became the box's, to be loaded. Raises Refused and OSError.
 
         Who signed so far is kept in memory until enough have; another payload replaces what waited.
         """
@@ -59,11 +59,9 @@ class Rosters:
         fields = message.fields
         check_succession(version, self._authority, self._threshold, fields, self._signers)
         check_roster(fields)
-        new = Roster(fields)
-        new.box(self._box)
+        Roster(fields).box(self._box)
         self._store(fields["version"], message.payload, digest)
-        self.roster, self._digest = new, None
-        self._authority, self._threshold = fields["authority"], fields["threshold"]
+        self._digest = None
         return True
 
     def _store(self, version: int, payload: bytes, digest: bytes) -> None:

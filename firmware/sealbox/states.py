@@ -41,50 +41,59 @@ ALARM = const(8)  # somebody must come
 NOTE_FORCED = const(9)  # log that the shutter moved undriven: the mechanical key, or force
 STILL = const(10)  # stop waiting for the shutter
 
-_HOLD = (JAMMED, (RELEASE,))
+# Each state's row: event: (next state, actions). An event that a row ignores changes nothing.
+_TABLE = (
+    {  # LOCKED
+        GRANTED: (OPENING, (DRIVE, TRAVEL)),
+        SHUTTER_LEFT: (JAMMED, (RELEASE, NOTE_FORCED, ALARM)),
+        SHUTTER_OPEN: (JAMMED, (RELEASE, NOTE_FORCED, ALARM)),
+    },
+    {  # OPENING
+        SHUTTER_OPEN: (OPEN, (STILL,)),
+        TRAVEL_OVER: (OPENING, (RELEASE, PAUSE)),
+        PAUSE_OVER: (OPENING, (DRIVE, TRAVEL)),
+        TRAVEL_FAILED: (CLOSING, (RELEASE, NOTE_JAM, TRAVEL)),
+        PRESSED: (OPENING, (COUNT,)),
+        LAST_PRESSED: (CLOSING, (RELEASE, COUNT, TRAVEL)),
+        CLOSE: (CLOSING, (RELEASE, TRAVEL)),
+        DRIVE_ENDED: (CLOSING, (RELEASE, TRAVEL)),
+    },
+    {  # OPEN
+        PRESSED: (OPEN, (COUNT,)),
+        LAST_PRESSED: (CLOSING, (RELEASE, COUNT, TRAVEL)),
+        CLOSE: (CLOSING, (RELEASE, TRAVEL)),
+        DRIVE_ENDED: (CLOSING, (RELEASE, TRAVEL)),
+        SHUTTER_CLOSED: (CLOSING, (RELEASE, TRAVEL)),
+    },
+    {  # CLOSING
+        PRESSED: (CLOSING, (COUNT,)),
+        LAST_PRESSED: (CLOSING, (COUNT,)),
+        SHUTTER_CLOSED: (LOCKED, (STILL, SETTLE)),
+        TRAVEL_OVER: (JAMMED, (RELEASE, NOTE_JAM, ALARM)),
+        TRAVEL_FAILED: (JAMMED, (RELEASE, NOTE_JAM, ALARM)),
+    },
+    {  # JAMMED
+        SHUTTER_CLOSED: (LOCKED, (RELEASE, SETTLE)),
+        PRESSED: (JAMMED, (RELEASE, COUNT)),
+        LAST_PRESSED: (JAMMED, (RELEASE, COUNT)),
+    },
+)
 
-_TABLE = {
-    (LOCKED, GRANTED): (OPENING, (DRIVE, TRAVEL)),
-    (LOCKED, SHUTTER_LEFT): (JAMMED, (RELEASE, NOTE_FORCED, ALARM)),
-    (LOCKED, SHUTTER_OPEN): (JAMMED, (RELEASE, NOTE_FORCED, ALARM)),
-    (OPENING, SHUTTER_OPEN): (OPEN, (STILL,)),
-    (OPENING, TRAVEL_OVER): (OPENING, (RELEASE, PAUSE)),
-    (OPENING, PAUSE_OVER): (OPENING, (DRIVE, TRAVEL)),
-    (OPENING, TRAVEL_FAILED): (CLOSING, (RELEASE, NOTE_JAM, TRAVEL)),
-    (OPENING, PRESSED): (OPENING, (COUNT,)),
-    (OPENING, LAST_PRESSED): (CLOSING, (RELEASE, COUNT, TRAVEL)),
-    (OPENING, CLOSE): (CLOSING, (RELEASE, TRAVEL)),
-    (OPENING, DRIVE_ENDED): (CLOSING, (RELEASE, TRAVEL)),
-    (OPEN, PRESSED): (OPEN, (COUNT,)),
-    (OPEN, LAST_PRESSED): (CLOSING, (RELEASE, COUNT, TRAVEL)),
-    (OPEN, CLOSE): (CLOSING, (RELEASE, TRAVEL)),
-    (OPEN, DRIVE_ENDED): (CLOSING, (RELEASE, TRAVEL)),
-    (OPEN, SHUTTER_CLOSED): (CLOSING, (RELEASE, TRAVEL)),
-    (CLOSING, PRESSED): (CLOSING, (COUNT,)),
-    (CLOSING, LAST_PRESSED): (CLOSING, (COUNT,)),
-    (CLOSING, SHUTTER_CLOSED): (LOCKED, (STILL, SETTLE)),
-    (CLOSING, TRAVEL_OVER): (JAMMED, (RELEASE, NOTE_JAM, ALARM)),
-    (CLOSING, TRAVEL_FAILED): (JAMMED, (RELEASE, NOTE_JAM, ALARM)),
-    (JAMMED, SHUTTER_CLOSED): (LOCKED, (RELEASE, SETTLE)),
-    (JAMMED, PRESSED): (JAMMED, (RELEASE, COUNT)),
-    (JAMMED, LAST_PRESSED): (JAMMED, (RELEASE, COUNT)),
-}
-
-# Events that mean nothing in a state, and change nothing.
-_IGNORED = {
-    LOCKED: (SHUTTER_CLOSED, PRESSED, LAST_PRESSED, CLOSE, DRIVE_ENDED, TRAVEL_OVER, TRAVEL_FAILED, PAUSE_OVER),
-    OPENING: (SHUTTER_LEFT, SHUTTER_CLOSED),
-    OPEN: (SHUTTER_OPEN, SHUTTER_LEFT, TRAVEL_OVER, TRAVEL_FAILED, PAUSE_OVER),
-    CLOSING: (SHUTTER_OPEN, SHUTTER_LEFT, CLOSE, DRIVE_ENDED, PAUSE_OVER),
-    JAMMED: (SHUTTER_OPEN, SHUTTER_LEFT),
-}
+_IGNORED = (
+    (SHUTTER_CLOSED, PRESSED, LAST_PRESSED, CLOSE, DRIVE_ENDED, TRAVEL_OVER, TRAVEL_FAILED, PAUSE_OVER),  # LOCKED
+    (SHUTTER_LEFT, SHUTTER_CLOSED),  # OPENING
+    (SHUTTER_OPEN, SHUTTER_LEFT, TRAVEL_OVER, TRAVEL_FAILED, PAUSE_OVER),  # OPEN
+    (SHUTTER_OPEN, SHUTTER_LEFT, CLOSE, DRIVE_ENDED, PAUSE_OVER),  # CLOSING
+    (SHUTTER_OPEN, SHUTTER_LEFT),  # JAMMED
+)
 
 
 def step(state: int, event: int) -> "tuple[int, tuple[int, ...]]":
     """(next state, actions). What the table does not know ends the drive; an unknown state or event locks."""
-    found = _TABLE.get((state, event))
-    if found is not None:
-        return found
-    if event in _IGNORED.get(state, ()):
-        return state, ()
-    return _HOLD
+    if LOCKED <= state <= JAMMED:
+        found = _TABLE[state].get(event)
+        if found is not None:
+            return found
+        if event in _IGNORED[state]:
+            return state, ()
+    return JAMMED, (RELEASE,)

@@ -11,6 +11,7 @@ from sealwire.errors import DecodeError
 
 MYPY = False
 if MYPY:
+    from collections.abc import Iterator
     from typing import Any
 
 _UINT = 0
@@ -115,26 +116,48 @@ def read_head(data: bytes, at: int) -> "tuple[int, int, int]":
     return major, number, end
 
 
-def decode(data: bytes, limit: int = limits.MESSAGE) -> "Any":
+def decode(data: bytes, limit: int = limits.MESSAGE, lazily: bool = False) -> "Any":
     """Decode exactly one data item of at most ``limit`` bytes.
 
-    Returns int, bytes, str, list or dict (keys 0..23). Raises DecodeError, see SPEC.md section 2.
+    Returns int, bytes, str, list or dict (keys 0..23); with ``lazily``, arrays inside the outermost map are
+    :class:`Items` of ``data``. Raises DecodeError, see SPEC.md section 2.
     """
     if len(data) > limit:
         raise DecodeError(errors.TOO_LARGE)
-    decoder = _Decoder(data)
+    decoder = _Decoder(data, 0, lazily)
     value = decoder.item(0)
     if decoder.at != len(data):
         raise DecodeError(errors.TRAILING_BYTES)
     return value
 
 
+class Items:
+    """An array that was found well-formed, and is decoded item by item each time it is gone through.
+
+    For a box, whose memory holds a roster's bytes but not all of its people at once.
+    """
+
+    def __init__(self, data: bytes, at: int, size: int) -> None:
+        self._data = data
+        self._at = at
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> "Iterator[Any]":
+        decoder = _Decoder(self._data, self._at, False)
+        for _ in range(self._size):
+            yield decoder.item(2)
+
+
 class _Decoder:
     """Where decoding stands, and how many items and containers it may still make."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, at: int, lazily: bool) -> None:
         self.data = data
-        self.at = 0
+        self.at = at
+        self.lazily = lazily
         self.items = limits.ITEMS
         self.containers = limits.CONTAINERS
 
@@ -154,6 +177,11 @@ class _Decoder:
             raise DecodeError(errors.TOO_MANY_ITEMS)
         if major == _MAP:
             return self._map(number, depth + 1)
+        if self.lazily and depth == 1:
+            start = self.at
+            for _ in range(number):
+                self.item(depth + 1)
+            return Items(self.data, start, number)
         return [self.item(depth + 1) for _ in range(number)]
 
     def _string(self, major: int, size: int) -> "bytes | str":

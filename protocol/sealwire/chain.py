@@ -81,6 +81,10 @@ def _of_request() -> Field:
     return reference(3, "request")
 
 
+def _opening() -> "tuple[Field, ...]":
+    return (uint(1, "bay", 1, limits.BAYS), reference(2, "request"))
+
+
 _COUNT = limits.IMPRESSIONS * 4
 
 
@@ -171,7 +175,7 @@ def fields_of(kind: int) -> "tuple[Field, ...]":
             uint(3, "roster", 0, 0x7FFFFFFF),
             uint(4, "alarm", 0, 0x7FFFFFFF),  # seq of the tamper entry that no reset has cleared yet, or 0
             uint(5, "clock", 0, 0x7FFFFFFF),  # seq of the entry that last set the clock, or 0
-            many(6, "open", 0, limits.BAYS, row((uint(1, "bay", 1, limits.BAYS), reference(2, "request")))),
+            many(6, "open", 0, limits.BAYS, row(_opening)),
         )
     raise DecodeError(errors.UNKNOWN_ENTRY)
 

@@ -94,7 +94,7 @@ def _bay() -> "tuple[Field, ...]":
 
 
 def _box() -> "tuple[Field, ...]":
-    return (data(1, "public", 32), many(2, "bays", 1, limits.BAYS, row(_bay())))
+    return (data(1, "public", 32), many(2, "bays", 1, limits.BAYS, row(_bay)))
 
 
 def _group() -> "tuple[Field, ...]":
@@ -106,7 +106,7 @@ def _rule() -> "tuple[Field, ...]":
         uint(1, "number", 1, limits.RULES),
         many(2, "matters", 1, limits.MATTERS, uint(0, "", 1, 9999)),
         uint(3, "raiser", 1, limits.ROLES),
-        many(4, "groups", 1, limits.RULE_GROUPS, row(_group())),
+        many(4, "groups", 1, limits.RULE_GROUPS, row(_group)),
         uint(5, "denials", 1, limits.GRANT_DECISIONS),
         uint(6, "impressions", 1, limits.IMPRESSIONS),
         uint(7, "open_seconds", 5, limits.OPEN_SECONDS),
@@ -143,10 +143,10 @@ def fields_of(number: int) -> "tuple[Field, ...]":
             seconds(2, "issued"),
             many(3, "authority", 1, limits.AUTHORITY_KEYS, data(0, "", 32)),
             uint(4, "threshold", 1, limits.AUTHORITY_KEYS),
-            many(5, "people", 0, limits.PEOPLE, row(_person())),
+            many(5, "people", 0, limits.PEOPLE, row(_person)),
             many(6, "hosts", 0, limits.HOSTS, data(0, "", 32)),
-            many(7, "boxes", 0, limits.BOXES, row(_box())),
-            many(8, "rules", 0, limits.RULES, row(_rule())),
+            many(7, "boxes", 0, limits.BOXES, row(_box)),
+            many(8, "rules", 0, limits.RULES, row(_rule)),
             data(9, "matters", 32),
             many(10, "releases", 0, limits.RELEASES, data(0, "", 32)),
         )
@@ -199,7 +199,7 @@ def fields_of(number: int) -> "tuple[Field, ...]":
             seconds(2, "issued"),
             uint(3, "part", 1, limits.MATTER_PARTS),
             uint(4, "parts", 1, limits.MATTER_PARTS),
-            many(5, "items", 1, limits.MATTERS_PER_PART, record(_matter())),
+            many(5, "items", 1, limits.MATTERS_PER_PART, record(_matter)),
         )
     if number == ENROL:
         return (
@@ -252,7 +252,7 @@ def fields_of(number: int) -> "tuple[Field, ...]":
     if number == RELEASE:
         return (
             text(1, "version", limits.VERSION_TEXT),
-            many(2, "files", 1, limits.RELEASE_FILES, row(_file())),
+            many(2, "files", 1, limits.RELEASE_FILES, row(_file)),
             uint(3, "roster", 1, _VERSION_MAX),
         )
     raise DecodeError(errors.UNKNOWN_TYPE)
@@ -358,8 +358,11 @@ class Message:
         cose.check(self._signed(), self.signature, public_key, verify)
 
 
-def read(raw: bytes, site: bytes, expected: "tuple[int, ...] | None" = None) -> Message:
-    """Read a message of one of the expected types (all by default). Raises DecodeError, see SPEC.md sections 2 to 4."""
+def read(raw: bytes, site: bytes, expected: "tuple[int, ...] | None" = None, lazily: bool = False) -> Message:
+    """Read a message of one of the expected types (all by default). Raises DecodeError, see SPEC.md sections 2 to 4.
+
+    lazily: a roster's people, boxes and rules are read from the bytes again whenever they are gone through.
+    """
     sign1 = cose.read(raw)
     if not 1 <= sign1.number < len(_NAMES):
         raise DecodeError(errors.UNKNOWN_TYPE)
@@ -367,13 +370,14 @@ def read(raw: bytes, site: bytes, expected: "tuple[int, ...] | None" = None) -> 
         raise DecodeError(errors.UNEXPECTED_TYPE)
     if sign1.number in PERSONAL and len(raw) > limits.PERSONAL_MESSAGE:
         raise DecodeError(errors.TOO_LARGE)
-    name = _NAMES[sign1.number]
-    return Message(sign1, name, from_map(fields_of(sign1.number), cbor.decode(sign1.payload)), site, raw)
+    fields = read_payload(sign1.number, sign1.payload, lazily)
+    return Message(sign1, _NAMES[sign1.number], fields, site, raw)
 
 
-def read_payload(number: int, data: bytes) -> "dict[str, Any]":
-    """The fields of a payload of this type, without an envelope. Raises DecodeError."""
-    return from_map(fields_of(number), cbor.decode(data))
+def read_payload(number: int, data: bytes, lazily: bool = False) -> "dict[str, Any]":
+    """The fields of a payload of this type, without an envelope; lazily as in :func:`read`. Raises DecodeError."""
+    value = cbor.decode(data, limits.MESSAGE, lazily)
+    return from_map(fields_of(number), value)
 
 
 def payload(number: int, fields: "dict[str, Any]") -> bytes:

@@ -14,6 +14,9 @@ if MYPY:
     from typing import Any
 
 
+_REMEMBERED = 16  # signers whose entry is kept at hand; a grant has at most 14
+
+
 class Roster:
     """A roster's fields with the look-ups that the rules need. It guarantees nothing about who signed it."""
 
@@ -33,7 +36,10 @@ class Roster:
         """(person, public key) of a person's key. Raises Refused: unknown_signer, unsupported_key_kind."""
         found = self._keys.get(kid)
         if found is None:
-            found = self._keys[kid] = self._find(kid)
+            found = self._find(kid)
+            if len(self._keys) == _REMEMBERED:
+                self._keys = {}
+            self._keys[kid] = found
         return found
 
     def _find(self, kid: bytes) -> "tuple[dict[str, Any], bytes]":

@@ -4,11 +4,12 @@ On the wire a record is a map with keys 0..23 (or, where a roster repeats it, an
 memory it is a dict by field name.
 """
 
-from sealwire import errors, limits
+from sealwire import cbor, errors, limits
 from sealwire.errors import DecodeError
 
 MYPY = False
 if MYPY:
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 _UINT = 0
@@ -52,12 +53,12 @@ def many(number: int, name: str, low: int, high: int, of: Field) -> Field:
     return Field(number, name, _LIST, low, high, of)
 
 
-def record(fields: "tuple[Field, ...]") -> Field:
-    """A map with fields of its own, as item of an array."""
+def record(fields: "Callable[[], tuple[Field, ...]]") -> Field:
+    """A map with fields of its own, as item of an array; ``fields`` makes them when they are needed."""
     return Field(0, "", _RECORD, 0, 0, fields)
 
 
-def row(fields: "tuple[Field, ...]") -> Field:
+def row(fields: "Callable[[], tuple[Field, ...]]") -> Field:
     """An array with exactly these fields in order, as item of an array: what a roster repeats must be short."""
     return Field(0, "", _ROW, 0, 0, fields)
 
@@ -120,22 +121,53 @@ def to_map(schema: "tuple[Field, ...]", fields: "dict[str, Any]") -> "dict[int, 
 
 def _take(field: Field, value: "Any") -> "Any":
     _check(field, value)
-    if field.kind == _LIST:
-        return [_take(field.of, item) for item in value]
     if field.kind == _RECORD:
-        return from_map(field.of, value)
+        return from_map(field.of(), value)
     if field.kind == _ROW:
-        return _from_row(field.of, value)
-    return value
+        return _from_row(field.of(), value)
+    if field.kind != _LIST:
+        return value
+    if isinstance(value, cbor.Items) and field.of.kind == _ROW:
+        rows = Rows(field.of, value)
+        for _ in rows:
+            pass  # each is checked as it is read
+        return rows
+    return list(_each(field.of, value))
+
+
+def _each(of: Field, items: "Iterable[Any]") -> "Iterator[Any]":
+    """The items of an array, each checked. The definition of a row or record is made once for all of them."""
+    if of.kind != _ROW:
+        for item in items:
+            yield _take(of, item)
+        return
+    schema = of.of()
+    for item in items:
+        _check(of, item)
+        yield _from_row(schema, item)
+
+
+class Rows:
+    """Rows that were checked, read one by one each time they are gone through: see :class:`sealwire.cbor.Items`."""
+
+    def __init__(self, of: Field, items: "cbor.Items") -> None:
+        self._of = of
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> "Iterator[dict[str, Any]]":
+        return _each(self._of, self._items)
 
 
 def _give(field: Field, value: "Any") -> "Any":
     if field.kind in (_RECORD, _ROW) and not isinstance(value, dict):
         raise DecodeError(errors.WRONG_FIELD_TYPE, field.name)
     if field.kind == _RECORD:
-        return to_map(field.of, value)
+        return to_map(field.of(), value)
     if field.kind == _ROW:
-        return to_row(field.of, value)
+        return to_row(field.of(), value)
     _check(field, value)
     if field.kind == _LIST:
         return [_give(field.of, item) for item in value]
@@ -156,7 +188,7 @@ def to_row(schema: "tuple[Field, ...]", fields: "dict[str, Any]") -> "list[Any]"
     return [value[field.number] for field in schema]
 
 
-_PYTHON_TYPES: "Any" = (int, (bytes, bytearray), str, (list, tuple), dict, (list, tuple))
+_PYTHON_TYPES: "Any" = (int, (bytes, bytearray), str, (list, tuple, cbor.Items), dict, (list, tuple))
 
 
 def _check(field: Field, value: "Any") -> None:

@@ -35,7 +35,7 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         return _texts(field)
     if field.kind == schema._LIST:
         return st.lists(values(field.of), min_size=field.low, max_size=min(field.high, field.low + 3))
-    return records(field.of)
+    return records(field.of())
 
 
 def records(fields: tuple[Field, ...]) -> st.SearchStrategy[dict[str, Any]]:
@@ -55,7 +55,7 @@ def largest(field: Field) -> Any:
         return "a" * field.high
     if field.kind == schema._LIST:
         return [largest(field.of)] * field.high
-    return {part.name: largest(part) for part in field.of}
+    return {part.name: largest(part) for part in field.of()}
 
 
 def outside(field: Field, value: Any) -> Iterator[Any]:
@@ -79,6 +79,6 @@ def outside(field: Field, value: Any) -> Iterator[Any]:
         for bad in outside(field.of, item):
             yield [bad, *value[1:]]
     else:
-        for part in field.of:
+        for part in field.of():
             for bad in outside(part, value[part.name]) if part.name in value else ():
                 yield value | {part.name: bad}

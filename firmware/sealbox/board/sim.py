@@ -188,7 +188,7 @@ class SimBoard:
         """Takes in everything that has arrived, without waiting."""
         while self._poll.poll(0):
             try:
-                data = self._events.recv(4096)
+                data = self._events.recv(256)
             except OSError:
                 data = b""
             if not data:
