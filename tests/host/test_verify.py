@@ -325,14 +325,16 @@ def test_a_broken_roster_makes_no_findings_further_on():
     """Who signs by a roster that is not proven is not known, so nothing is said of what they signed."""
     village = bundles.begin()
     village.keys["fourth"] = bundles.signer("fourth")
-    fourth = village.person("fourth", 7, 2)
-    village.roster(2, people=[village.person("keeper", 1, 1), village.person("first", 2, 2), fourth])
+    village.keys["new keeper"] = bundles.signer("new keeper")
+    new = [village.person("fourth", 7, 2), village.person("new keeper", 8, 1)]
+    village.roster(2, people=[village.person("keeper", 1, 1), village.person("first", 2, 2), *new])
     village.box.adopt(2)
     request = village.request("asked")
     decisions = [village.decide(request, who) for who in ("first", "fourth")]
     village.box.intend(request, village.grant("granted", request, decisions), 2, [2, 7])
     village.box.press(request, 1, 2)
     village.box.close(request, 2, 0)
+    village.decide(village.request("another", who="new keeper"), "first")
     assert check(village.items()).ok
     path = next(path for path in village.items() if path.startswith("rosters/000002"))
     for items in ({**village.items(), path: flip(village.items()[path])}, _without(village.items(), path)):
