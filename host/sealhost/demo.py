@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 from types import FrameType
@@ -56,8 +55,7 @@ def demo(
         if not once and not failure:
             _explore(stage, console)
     except KeyboardInterrupt:
-        console.print("\nending")
-        raise typer.Exit(130 if once else 0) from None
+        raise typer.Exit(130) from None
     finally:
         stage.close()
     raise typer.Exit(1 if failure else 0)
@@ -122,6 +120,6 @@ Everything stays up. In another terminal, in this folder:
 Ctrl-C ends it.""")
     try:
         stage.host.wait()
-    except subprocess.SubprocessError:
-        return
-    console.print(Text(f"the host has ended by itself: see {home}/host.log", "red"))
+        console.print(Text(f"The host has ended by itself: see {home}/host.log", "red"))
+    except KeyboardInterrupt:
+        console.print("\nEnding.")

@@ -264,8 +264,10 @@ def report(stage: Stage) -> str:
 
 def export(stage: Stage) -> str:
     """Everything signed and logged goes into one file, once the host has proven and acked the last closing."""
-    _, wire = _parts(stage)
-    seq, _ = wire.entry(chain.CLOSED, lambda entry: _of(stage, "jammed")(entry) and entry["pressed"] == 2)
+    box, wire = _parts(stage)
+    expect(box.state["boots"] == 1, "the box restarted on the way")
+    belongs = _of(stage, "jammed")
+    seq, _ = wire.entry(chain.CLOSED, lambda entry: belongs(entry) and entry["pressed"] == 2)
     wire.message(messages.ACK, lambda ack: bool(ack["seq"] >= seq))
     bundle = stage.home / "bundle.zip"
     made = sealhost("export", "--home", stage.folder("host"), "--out", bundle)
