@@ -15,7 +15,7 @@ from sealhost.links import Message as Mail
 from sealhost.links.address import BrokerAddress
 from sealhost.links.mqtt import MqttLink
 from sealhost.signing import keys
-from sealwire import chain, errors, messages, rules, topics
+from sealwire import cbor, chain, errors, messages, rules, topics
 from sealwire.errors import Refused, SealwireError
 from sealwire.messages import Message
 from sealwire.roster import Roster, check_roster, check_succession
@@ -268,6 +268,5 @@ class FakeBox:
 
 
 def _map(message: Message) -> Any:
-    from sealwire import cbor
-
+    """The payload as it is on the wire."""
     return cbor.decode(message.payload)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sealhost.services.host import Host
 from sealhost.store import outbox
+from sealwire import chain, messages, topics
 from sqlalchemy.exc import IntegrityError
 
 from tests.host.village import Village
@@ -30,8 +31,6 @@ def restart(village: Village) -> None:
 
 def handle_and_crash(village: Village, who: str, raw: bytes) -> None:
     """The host commits a message, and ends before anything is sent."""
-    from sealwire import topics
-
     village.service.handle(topics.host_in(village.site, village.keys[who].kid), raw)
 
 
@@ -136,12 +135,12 @@ def test_denial_after_the_grant_reaches_the_box_until_its_log_names_it(village: 
     village.box._say(village.box._challenge(1))
     village.run()
     assert village.state(request) == "granted"
-    from sealwire import messages
-
     assert village.tell("third", village.decide("third", request, messages.DENY)) == "accepted"
     assert village.state(request) == "denied"
     village.box_listens = True
     village.now += 6
     village.run()
     assert village.box.opened == []
-    assert [raw for raw in village.box.entries if raw[1:3] == b"\x00\x08"] != []
+    assert chain.DECISION in [chain.read_entry(raw).kind for raw in village.box.entries]
+    with village.database.read() as tx:
+        assert outbox.due(tx, village.now + 80_000) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sealwire import messages, topics
 
-from tests.host.village import MATTER, Village
+from tests.host.village import MATTER, Village, rule
 
 
 @pytest.fixture
@@ -168,8 +168,6 @@ def test_a_request_ends_when_nobody_decides(village: Village):
 
 
 def test_a_new_roster_reaches_the_box_and_ends_requests_whose_rule_changed(village: Village):
-    from tests.host.village import rule
-
     request = village.request()
     village.tell("keeper", request)
     roster = village.roster(2, rules=[rule(impressions=9)])

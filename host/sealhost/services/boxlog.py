@@ -87,12 +87,28 @@ def _notice(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
     message = entry.get("message")
     if entry.kind == chain.INTENT:
         _granted(turn, box, entry, proven)
-    elif entry.kind == chain.REFUSED and message is not None:
-        _refused(turn, box, message, entry["reason"], proven)
+    elif entry.kind == chain.REFUSED:
+        _tell_refusal(box, entry, proven)
+        if message is not None:
+            _refused(turn, box, message, entry["reason"], proven)
     elif message is not None and proven:
         outbox.answered(turn.tx, box.site, message)
     elif message is not None:
         outbox.hold(turn.tx, box.site, message, turn.now + UNPROVEN_WAIT_S)
+
+
+def _tell_refusal(box: Row[Any], entry: Entry, proven: bool) -> None:
+    """A line for what a box refused, when it says so first; boxes bound how often they do."""
+    if proven:
+        return
+    message = entry.get("message")
+    _log.warning(
+        "refused by a box",
+        reason=errors.name_of(entry["reason"]),
+        box=box.kid.hex(),
+        message=None if message is None else message.hex(),
+        unlogged=entry["unlogged"],
+    )
 
 
 def _granted(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
@@ -121,8 +137,6 @@ def _refused(turn: Turn, box: Row[Any], message: bytes, reason: int, proven: boo
     row = message_store.request(turn.tx, site, grant.request)
     if row is None or grant.state not in ("alive", "refused"):
         return
-    name = errors.name_of(reason)
-    _log.warning("the box refused a grant", request=grant.request.hex(), reason=name, proven=proven)
     if grant.state == "alive":
         outbox.set_grant(turn.tx, site, message, "refused", reason)
         outbox.answered(turn.tx, site, message)
