@@ -77,6 +77,29 @@ def test_a_file_of_too_many_items_is_refused(file: Path, monkeypatch: pytest.Mon
         read_bundle(file)
 
 
+def test_a_list_of_items_that_is_too_long_is_not_parsed(file: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bundles_file, "DIRECTORY_BYTES", 1000)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(UnusableError, match="more items than any bundle"):
+        read_bundle(file)
+
+
+def test_the_length_of_a_list_in_zip64_form_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "bundle.zip"
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)
+    write_bundle(path, ITEMS)
+    assert b"PK\x06\x06" in path.read_bytes()
+    assert found(path) == []
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\x05\x06") + 12
+    content[at : at + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert found(path) == []
+    monkeypatch.setattr(bundles_file, "DIRECTORY_BYTES", 1000)
+    with pytest.raises(UnusableError, match="more items than any bundle"):
+        read_bundle(path)
+
+
 def test_an_item_that_unpacks_to_more_than_its_cap_is_named(file: Path):
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("messages/" + "0" * 64 + ".cose", bytes(50_000_000))

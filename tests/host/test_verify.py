@@ -18,7 +18,7 @@ from sealhost.signing.keys import verify
 from sealwire import messages
 
 from tests.host import bundles
-from tests.host.bundles import SITE, Village
+from tests.host.bundles import SITE
 
 
 def check(items: dict[str, bytes], *authority: str, threshold: int = 1) -> Result:
@@ -184,11 +184,11 @@ def test_a_manifest_of_another_site_is_named_by_the_boxes_log():
 # A dishonest host, which makes the manifest and its receipt anew
 
 
-def rebuilt(change: Callable[[dict[str, bytes]], None], village: Village = VILLAGE) -> dict[str, bytes]:
+def rebuilt(change: Callable[[dict[str, bytes]], None]) -> dict[str, bytes]:
     """Changed items with a manifest and a receipt that fit them."""
-    items = dict(village.items())
+    items = dict(ITEMS)
     change(items)
-    return village.seal(items)
+    return VILLAGE.seal(items)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=short)
