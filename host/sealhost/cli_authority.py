@@ -14,7 +14,8 @@ from sealwire.errors import Refused
 from sealwire.messages import Message
 
 from sealhost.cli_draft import DraftOption, draft_path, put_person
-from sealhost.cli_keeper import Yes, find_anchor
+from sealhost.cli_follow import find_anchor
+from sealhost.cli_keeper import Yes
 from sealhost.cli_people import send
 from sealhost.cli_roster import roster_app
 from sealhost.cli_shared import (

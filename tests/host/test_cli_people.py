@@ -300,3 +300,21 @@ def test_a_host_that_is_a_roster_behind_is_asked_again(site: Site, host: StandIn
     raise_request(site)
     assert len(host.said(messages.REQUEST)) == 3
     assert site.profiles[KEEPER].waiting() == []
+
+
+def test_every_text_is_there_and_every_text_is_used() -> None:
+    import ast
+
+    room = Path(texts.__file__).parent
+    used: set[str] = set()
+    for path in [*room.glob("cli_*.py"), *(room / "client").glob("*.py"), room / "texts.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+                named = isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
+                if named and node.func.id in ("say", "ClientError", "NoAnswerError"):
+                    used.add(node.args[0].value)  # type: ignore[attr-defined]
+    assert used - texts.TEXTS.keys() == set()
+    composed = ("role_", "state_", "verdict_", "kind_", "fact_", "unit_")
+    chosen = {"proven", "not_proven", "accepted", "again", "which_bay", "no_such_bay", "which_request"}
+    chosen |= {"no_such_request", "refused_by_host"}
+    assert {key for key in texts.TEXTS.keys() - used - chosen if not key.startswith(composed)} == set()

@@ -28,7 +28,7 @@ ENDED = "ended"
 UNFIT = "unfit"
 
 ENDS = (CLOSED, INTERRUPTED, ENDED)
-"""Facts after which the bay is locked."""
+"""Facts after which the bay is closed, or closing for good."""
 
 _FACTS = {
     chain.INTENT: OPENED,
