@@ -119,8 +119,9 @@ def read_head(data: bytes, at: int) -> "tuple[int, int, int]":
 def decode(data: bytes, limit: int = limits.MESSAGE, lazily: bool = False) -> "Any":
     """Decode exactly one data item of at most ``limit`` bytes.
 
-    Returns int, bytes, str, list or dict (keys 0..23); with ``lazily``, arrays inside the outermost map are
-    :class:`Items` of ``data``. Raises DecodeError, see SPEC.md section 2.
+    Returns int, bytes, str, list or dict (keys 0..23); with ``lazily``, arrays are :class:`Items` of ``data``, and
+    strings longer than a signature are slices of it: a memoryview must not change as long as they are used. Raises
+    DecodeError, see SPEC.md section 2.
     """
     if len(data) > limit:
         raise DecodeError(errors.TOO_LARGE)
@@ -131,24 +132,29 @@ def decode(data: bytes, limit: int = limits.MESSAGE, lazily: bool = False) -> "A
     return value
 
 
+_COPIED = limits.SIGNATURE  # bytes; a lazily decoded string up to here is a copy, so that keys and digests can be kept
+
+
 class Items:
     """An array that was found well-formed, and is decoded item by item each time it is gone through.
 
-    For a box, whose memory holds a roster's bytes but not all of its people at once.
+    For a box, whose memory holds a roster's bytes but not all of its people at once, and into which nobody shall put a
+    thousand items before it is known how many there may be. Arrays inside are Items as well.
     """
 
-    def __init__(self, data: bytes, at: int, size: int) -> None:
+    def __init__(self, data: bytes, at: int, size: int, depth: int) -> None:
         self._data = data
         self._at = at
         self._size = size
+        self._depth = depth
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> "Iterator[Any]":
-        decoder = _Decoder(self._data, self._at, False)
+        decoder = _Decoder(self._data, self._at, True)
         for _ in range(self._size):
-            yield decoder.item(2)
+            yield decoder.item(self._depth)
 
 
 class _Decoder:
@@ -177,19 +183,22 @@ class _Decoder:
             raise DecodeError(errors.TOO_MANY_ITEMS)
         if major == _MAP:
             return self._map(number, depth + 1)
-        if self.lazily and depth == 1:
+        if self.lazily:
             start = self.at
             for _ in range(number):
                 self.item(depth + 1)
-            return Items(self.data, start, number)
+            return Items(self.data, start, number, depth + 1)
         return [self.item(depth + 1) for _ in range(number)]
 
     def _string(self, major: int, size: int) -> "bytes | str":
         end = self.at + size
         if end > len(self.data):
             raise DecodeError(errors.TRUNCATED)
-        piece = bytes(self.data[self.at : end])
+        piece = self.data[self.at : end]
         self.at = end
+        if self.lazily and major == _BYTES and size > _COPIED:
+            return piece
+        piece = bytes(piece)
         if major == _BYTES:
             return piece
         if not valid_text(piece):

@@ -89,25 +89,42 @@ def by_kid(keys: "list[bytes]", kid: bytes) -> bytes:
 def check_roster(fields: "dict[str, Any]") -> None:
     """Whether a roster is consistent in itself. Raises Refused, see SPEC.md section 5."""
     _once([person["number"] for person in fields["people"]], errors.DUPLICATE_PERSON)
-    keys = [key[1:] for person in fields["people"] for key in person["keys"]]
-    if len(keys) > limits.KEYS:
+    if sum([len(person["keys"]) for person in fields["people"]]) > limits.KEYS:
         raise Refused(errors.TOO_MANY_KEYS)
-    boxes = [box["public"] for box in fields["boxes"]]
-    _once(boxes, errors.DUPLICATE_BOX)
+    _once([box["public"] for box in fields["boxes"]], errors.DUPLICATE_BOX)
     check_authority(fields["authority"], fields["threshold"])
-    _once(keys + fields["hosts"] + boxes + fields["authority"], errors.DUPLICATE_SIGNING_KEY)
-    for person in fields["people"]:
-        for key in person["keys"]:
-            if key[0] == ED25519 and not strict_key(key[1:]):
-                raise Refused(errors.WEAK_ROSTER_KEY)
-    for key in fields["hosts"] + boxes:
-        if not strict_key(key):
-            raise Refused(errors.WEAK_ROSTER_KEY)
+    _check_keys(fields)
     _check_rules(fields)
     for box in fields["boxes"]:
         _once([bay["number"] for bay in box["bays"]], errors.DUPLICATE_BAY)
         for bay in box["bays"]:
             _check_bay(fields["rules"], bay)
+
+
+def _check_keys(fields: "dict[str, Any]") -> None:
+    """No key is weak or stands twice. One string of keys, and no set of them: a box has little memory."""
+    seen = bytearray()
+    for key in fields["authority"]:
+        _add_key(seen, key)
+    for keys in (fields["hosts"], [box["public"] for box in fields["boxes"]]):
+        for key in keys:
+            if not strict_key(key):
+                raise Refused(errors.WEAK_ROSTER_KEY)
+            _add_key(seen, key)
+    for person in fields["people"]:
+        for key in person["keys"]:
+            if key[0] == ED25519 and not strict_key(key[1:]):
+                raise Refused(errors.WEAK_ROSTER_KEY)
+            _add_key(seen, key[-limits.PUBLIC_KEY :])
+
+
+def _add_key(seen: bytearray, key: bytes) -> None:
+    at = seen.find(key)
+    while at >= 0 and at % limits.PUBLIC_KEY:
+        at = seen.find(key, at + 1)
+    if at >= 0:
+        raise Refused(errors.DUPLICATE_SIGNING_KEY)
+    seen.extend(key)
 
 
 def check_authority(keys: "list[bytes]", threshold: int) -> None:
@@ -140,13 +157,19 @@ def _check_rules(fields: "dict[str, Any]") -> None:
 
 def _check_bay(rules: "list[dict[str, Any]]", bay: "dict[str, Any]") -> None:
     """A bay's rules exist, and a matter is under one of them only (break-glass apart): nobody picks the weaker."""
-    mine = [rule for rule in rules if has(bay["rules"], rule["number"])]
     known = 0
-    for rule in mine:
-        known |= 1 << rule["number"]
+    codes = set()  # type: set[int]
+    count = 0
+    for rule in rules:  # one at a time: a box may read them lazily
+        if has(bay["rules"], rule["number"]):
+            known |= 1 << rule["number"]
+            if not rule["break_glass"]:
+                codes.update(rule["matters"])
+                count += len(rule["matters"])
     if known != bay["rules"]:
         raise Refused(errors.UNKNOWN_RULE_NUMBER)
-    _once([code for rule in mine if not rule["break_glass"] for code in rule["matters"]], errors.MATTER_IN_TWO_RULES)
+    if len(codes) != count:
+        raise Refused(errors.MATTER_IN_TWO_RULES)
 
 
 def check_succession(

@@ -94,7 +94,7 @@ def from_map(schema: "tuple[Field, ...]", value: "Any") -> "dict[str, Any]":
     fields = {}
     for field in schema:
         if field.number in value:
-            fields[field.name] = _take(field, value[field.number])
+            fields[field.name] = _take(field, value[field.number], True)
         elif field.required:
             raise DecodeError(errors.MISSING_FIELD, field.name)
     if len(fields) != len(value):
@@ -119,7 +119,8 @@ def to_map(schema: "tuple[Field, ...]", fields: "dict[str, Any]") -> "dict[int, 
     return value
 
 
-def _take(field: Field, value: "Any") -> "Any":
+def _take(field: Field, value: "Any", outermost: bool = False) -> "Any":
+    """A field's value, each part checked. Rows stay lazy in the outermost map only: what is in a row is short."""
     _check(field, value)
     if field.kind == _RECORD:
         return from_map(field.of(), value)
@@ -127,7 +128,7 @@ def _take(field: Field, value: "Any") -> "Any":
         return _from_row(field.of(), value)
     if field.kind != _LIST:
         return value
-    if isinstance(value, cbor.Items) and field.of.kind == _ROW:
+    if outermost and isinstance(value, cbor.Items) and field.of.kind == _ROW:
         rows = Rows(field.of, value)
         for _ in rows:
             pass  # each is checked as it is read
@@ -179,7 +180,7 @@ def _from_row(schema: "tuple[Field, ...]", value: "Any") -> "dict[str, Any]":
         raise DecodeError(errors.MISSING_FIELD)
     if len(value) > len(schema):
         raise DecodeError(errors.UNKNOWN_FIELD)
-    return {schema[i].name: _take(schema[i], value[i]) for i in range(len(schema))}
+    return {field.name: _take(field, item) for field, item in zip(schema, value)}
 
 
 def to_row(schema: "tuple[Field, ...]", fields: "dict[str, Any]") -> "list[Any]":
@@ -188,7 +189,8 @@ def to_row(schema: "tuple[Field, ...]", fields: "dict[str, Any]") -> "list[Any]"
     return [value[field.number] for field in schema]
 
 
-_PYTHON_TYPES: "Any" = (int, (bytes, bytearray), str, (list, tuple, cbor.Items), dict, (list, tuple))
+_ARRAYS = (list, tuple, cbor.Items)
+_PYTHON_TYPES: "Any" = (int, (bytes, bytearray, memoryview), str, _ARRAYS, dict, _ARRAYS)
 
 
 def _check(field: Field, value: "Any") -> None:

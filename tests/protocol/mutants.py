@@ -12,13 +12,13 @@ import importlib.util
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.vms import ROOT
 
@@ -32,15 +32,18 @@ _NAMES = ("sealwire", *(f"sealwire.{path.stem}" for path in SEALWIRE.glob("*.py"
 _MOVED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
 
 
+_Node = TypeVar("_Node", bound=ast.AST)
+
+
 @dataclass(frozen=True)
 class Mutant:
-    """One change: where, what the line was, and the changed module."""
+    """One change: where, what it is, the reason that a raise names, and a function that makes the changed module."""
 
     module: str
     line: int
     change: str
     reason: str
-    tree: ast.Module
+    tree: Callable[[], ast.Module]
 
     def __str__(self) -> str:
         return f"{self.module}.py:{self.line} {self.change}"
@@ -62,13 +65,19 @@ def modules() -> list[str]:
     return sorted(path.stem for path in SEALWIRE.glob("*.py") if path.stem not in ("__init__", "limits", "errors"))
 
 
-def _copies(module: str, kinds: tuple[type[ast.AST], ...]) -> Iterator[tuple[ast.AST, ast.Module, ast.AST]]:
-    """(node, a copy of the module, the node's twin in it) for each node of these kinds."""
-    tree = source_tree(module)
-    for index, node in enumerate(ast.walk(tree)):
-        if isinstance(node, kinds):
-            twin = copy.deepcopy(tree)
-            yield node, twin, next(found for at, found in enumerate(ast.walk(twin)) if at == index)
+def _nodes(module: str, kind: type[_Node]) -> Iterator[tuple[int, _Node]]:
+    """(place in the walk, node) of each node of a kind."""
+    for place, node in enumerate(ast.walk(source_tree(module))):
+        if isinstance(node, kind):
+            yield place, node
+
+
+def _twin(module: str, place: int, kind: type[_Node]) -> tuple[ast.Module, _Node]:
+    """A copy of a module, and in it the node at a place."""
+    tree = copy.deepcopy(source_tree(module))
+    node = next(node for at, node in enumerate(ast.walk(tree)) if at == place)
+    assert isinstance(node, kind)
+    return tree, node
 
 
 def _reason(node: ast.AST) -> str:
@@ -81,43 +90,48 @@ def _reason(node: ast.AST) -> str:
 
 def without_raises(module: str) -> Iterator[Mutant]:
     """A mutant for each raise: it does nothing instead."""
-    for node, tree, twin in _copies(module, (ast.Raise,)):
-        assert isinstance(node, ast.Raise)
+
+    def make(place: int) -> ast.Module:
+        tree, twin = _twin(module, place, ast.Raise)
         for parent in ast.walk(tree):
             for name in ("body", "orelse", "handlers", "finalbody"):
                 block = getattr(parent, name, None)
                 if isinstance(block, list) and twin in block:
                     block[block.index(twin)] = ast.copy_location(ast.Pass(), twin)
-        yield Mutant(module, node.lineno, ast.unparse(node), _reason(node), tree)
+        return tree
+
+    for place, node in _nodes(module, ast.Raise):
+        yield Mutant(module, node.lineno, ast.unparse(node), _reason(node), partial(make, place))
 
 
 def without_parts(module: str) -> Iterator[Mutant]:
     """A mutant for each part of each `and` and `or`: it is left out."""
-    for node, tree, twin in _copies(module, (ast.BoolOp,)):
-        assert isinstance(node, ast.BoolOp)
+
+    def make(place: int, left_out: int) -> ast.Module:
+        tree, twin = _twin(module, place, ast.BoolOp)
+        kept = [value for at, value in enumerate(twin.values) if at != left_out]
+        twin.values = kept if len(kept) > 1 else kept * 2  # `x or x` is x
+        return tree
+
+    for place, node in _nodes(module, ast.BoolOp):
         for left_out, part in enumerate(node.values):
-            other = copy.deepcopy(tree)
-            for old, new in zip(ast.walk(tree), ast.walk(other), strict=True):
-                if old is twin:
-                    assert isinstance(new, ast.BoolOp)
-                    kept = [value for at, value in enumerate(new.values) if at != left_out]
-                    new.values = kept if len(kept) > 1 else kept * 2  # `x or x` is x
-            yield Mutant(module, part.lineno, f"without {ast.unparse(part)}", "", other)
+            change = f"without {ast.unparse(part)}"
+            yield Mutant(module, part.lineno, change, "", partial(make, place, left_out))
 
 
 def moved_comparisons(module: str) -> Iterator[Mutant]:
     """A mutant for each comparison by order: its limit moves by one."""
-    for node, tree, twin in _copies(module, (ast.Compare,)):
-        assert isinstance(node, ast.Compare)
+
+    def make(place: int, at: int) -> ast.Module:
+        tree, twin = _twin(module, place, ast.Compare)
+        twin.ops[at] = _MOVED[type(twin.ops[at])]()
+        return tree
+
+    for place, node in _nodes(module, ast.Compare):
         for at, operator in enumerate(node.ops):
-            if type(operator) not in _MOVED:
-                continue
-            other = copy.deepcopy(tree)
-            for old, new in zip(ast.walk(tree), ast.walk(other), strict=True):
-                if old is twin:
-                    assert isinstance(new, ast.Compare)
-                    new.ops[at] = _MOVED[type(operator)]()
-            yield Mutant(module, node.lineno, f"moved {at}: {ast.unparse(node)}", "", other)
+            if type(operator) in _MOVED:
+                change = f"moved {at}: {ast.unparse(node)}"
+                yield Mutant(module, node.lineno, change, "", partial(make, place, at))
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -150,16 +164,21 @@ def vectors() -> tuple[tuple[str, dict[str, Any]], ...]:
     return tuple((path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in paths)
 
 
+_found_before: set[str] = set()  # vectors that found a mutant are likely to find its neighbours
+
+
 def found_by(mutant: Mutant) -> str | None:
     """The name of the first vector that goes red on a mutant, None when all stay green."""
-    ordered = sorted(vectors(), key=lambda named: named[1]["rule"] != mutant.reason)
+    ordered = sorted(vectors(), key=lambda named: (named[1]["rule"] != mutant.reason, named[0] not in _found_before))
     real = {name: sys.modules.pop(name) for name in _NAMES if name in sys.modules}
-    finder = _Finder(mutant.module, compile(ast.fix_missing_locations(mutant.tree), f"{mutant.module}.py", "exec"))
+    finder = _Finder(mutant.module, compile(ast.fix_missing_locations(mutant.tree()), f"{mutant.module}.py", "exec"))
     sys.meta_path.insert(0, finder)
     try:
         replay: dict[str, Any] = {"__name__": "replay"}
         exec(_replay_code(), replay)  # noqa: S102  # our own code
-        return next((name for name, vector in ordered if _red(replay, vector)), None)
+        found = next((name for name, vector in ordered if _red(replay, vector)), None)
+        _found_before.add(found or "")
+        return found
     finally:
         sys.meta_path.remove(finder)
         for name in _NAMES:

@@ -86,8 +86,8 @@ def _careless(field, value):
     if field.kind == schema._LIST and isinstance(value, list):
         return [_careless(field.of, item) for item in value]
     if field.kind in (schema._RECORD, schema._ROW) and isinstance(value, dict):
-        plain = {part.number: _careless(part, value[part.name]) for part in field.of if part.name in value}
-        return plain if field.kind == schema._RECORD else [plain[part.number] for part in field.of]
+        plain = {part.number: _careless(part, value[part.name]) for part in field.of() if part.name in value}
+        return plain if field.kind == schema._RECORD else [plain[part.number] for part in field.of()]
     return value
 
 
@@ -177,6 +177,10 @@ def _entry_again(entry):
     return chain.build_entry(entry.kind, entry.time, entry.fields)
 
 
+def _item_again(item):
+    return messages.build_item(*item)
+
+
 _LEAVES = st.integers(0, 40) | st.binary(max_size=40) | st.text(max_size=9)
 
 
@@ -188,7 +192,7 @@ def test_any_value_is_an_entry_or_item_that_builds_the_same_bytes_or_refused(val
         return
     for read, build in (
         (chain.read_entry, _entry_again),
-        (messages.read_item, lambda item: messages.build_item(*item)),
+        (messages.read_item, _item_again),
     ):
         try:
             found = read(data)
