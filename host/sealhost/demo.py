@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from pathlib import Path
 from types import FrameType
@@ -27,7 +28,24 @@ demo_app = typer.Typer()
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = ROOT / "build" / "firmware.romfs"
-NAME_WIDTH = 32
+NAME_WIDTH = 30
+
+EXPLORE = """
+Everything stays up. In another terminal:
+
+  PATH={bin}:$PATH; cd {demo}
+
+  python -m hardware.sim show --home box               # the box's display and bays; `watch` follows them
+  sealhost keeper request --home keeper --bay 2 --matter 101 --impressions 1 --title 居住证明
+  sealhost officer list --home officer-1
+  sealhost officer approve CODE --home officer-1       # then officer-2: it opens for a minute
+  python -m hardware.sim press 2 --home box            # press the seal; `jam 2`, `tamper`, `cut-power`: try them
+  sealhost ledger --home host
+  sealhost export --home host --out today.zip
+  sealhost verify today.zip --authority authority.pub
+
+Ctrl-C ends it."""
+"""What can be tried afterwards; bin and demo are folders."""
 
 
 @demo_app.command("demo")
@@ -105,21 +123,9 @@ def _print_result(stage: Stage, failure: str) -> None:
 def _explore(stage: Stage, console: Console) -> None:
     """Say what can be tried, and wait until the host ends or somebody has seen enough."""
     assert stage.host is not None
-    binary, home = ".venv/bin", stage.home
-    console.print(f"""
-Everything stays up. In another terminal, in this folder:
-
-  {binary}/python -m hardware.sim watch --home {home}/box
-  {binary}/sealhost keeper request --home {home}/keeper --bay 2 --matter 101 --impressions 1 --title 证明
-  {binary}/sealhost officer list --home {home}/officer-1
-  {binary}/sealhost officer approve CODE --home {home}/officer-1        (then officer-2: it opens for 60 s)
-  {binary}/python -m hardware.sim press 2 --home {home}/box
-  {binary}/sealhost ledger --home {home}/host
-  {binary}/sealhost verify {stage.result["bundle"]} --authority {stage.result["authority_key"]}
-
-Ctrl-C ends it.""")
+    console.print(EXPLORE.format(bin=Path(sys.executable).parent, demo=stage.home), markup=False)
     try:
         stage.host.wait()
-        console.print(Text(f"The host has ended by itself: see {home}/host.log", "red"))
+        console.print(Text(f"The host has ended by itself: see {stage.home}/host.log", "red"))
     except KeyboardInterrupt:
         console.print("\nEnding.")

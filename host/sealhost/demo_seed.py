@@ -6,7 +6,7 @@ from typing import Any
 
 from sealwire import chain, topics
 
-from sealhost.demo_stage import Fields, Stage, expect, sealhost
+from sealhost.demo_stage import WAIT_S, Fields, Stage, expect, sealhost
 
 PARTY, COMMITTEE = 1, 2
 """The bays."""
@@ -49,13 +49,13 @@ def start_host(stage: Stage) -> str:
     )
     info = stage.start_host()
     authority(stage, "init", "--broker", info["broker"], "--host-url", info["http"])
-    return f"authority key {made['code']}; host on {info['http']}, broker on {info['broker']}"
+    return f"host at {info['http']}, broker at {info['broker']}"
 
 
 def set_up_box(stage: Stage) -> str:
     """Over the box's USB console, with its button held, comparing the code on its display."""
     box = stage.start_box()
-    box.wait_display("not set up")
+    box.wait_display("not set up", WAIT_S)
     info = _run_info(stage)
     box.hold_button()
     found = sealhost(
@@ -65,10 +65,10 @@ def set_up_box(stage: Stage) -> str:
     box.release_button()
     stage.kid = bytes.fromhex(found["kid"])
     (stage.home / "box.pub").write_text(found["public"] + "\n", encoding="utf-8")
-    box.wait_display("no roster")
+    box.wait_display("no roster", WAIT_S)
     shown = [line for lines in box.displays() for line in lines]
     expect(any(found["site_code"] in line for line in shown), "the box showed another code than the computer")
-    return f"box {found['code']} set up by USB with its button held; both show {found['site_code']}"
+    return f"box {found['code']}, set up over USB with its button held; both show {found['site_code']}"
 
 
 def _run_info(stage: Stage) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def enrol_people(stage: Stage) -> str:
         )
         listed = [word for role in roles for word in ("--role", role)]
         authority(*(stage, "enrol", "add", enrolled["file"], "--number", number, *listed, "--until", LAST_DAY, "--yes"))
-    return "、".join(f"{name} ({roles[0]})" for _, _, name, roles in PEOPLE)
+    return ", ".join(f"{roles[0]} {name}" for _, _, name, roles in PEOPLE)
 
 
 def publish_roster(stage: Stage) -> str:
@@ -116,7 +116,7 @@ def publish_roster(stage: Stage) -> str:
     authority(stage, "roster", "publish")
     authority(stage, "matters", "publish")
     stage.wire.entry(chain.ROSTER, lambda entry: bool(entry["version"] == signed["version"]))
-    stage.box.wait_display("ready")
+    stage.box.wait_display("ready", WAIT_S)
     return f"roster {signed['version']}: 党支部 needs 3 officers, 居委会 needs 2; the box holds it"
 
 

@@ -19,7 +19,7 @@ from sealhost.demo_seed import (
     start_host,
     topic_to_box,
 )
-from sealhost.demo_stage import Fields, Heard, Stage, Wire, expect, sealhost
+from sealhost.demo_stage import WAIT_S, Fields, Heard, Stage, Wire, expect, sealhost
 from sealhost.signing import keys
 
 
@@ -78,7 +78,7 @@ def _press_until_locked(stage: Stage, name: str, impressions: int) -> int:
     for count in range(1, impressions + 1):
         expect(box.press(COMMITTEE), "the seal cannot be pressed")
         wire.entry(chain.PRESS, _counted(belongs, count))
-    box.wait_shutter(COMMITTEE, "closed")
+    box.wait_shutter(COMMITTEE, "closed", WAIT_S)
     _, closed = wire.entry(chain.CLOSED, lambda entry: belongs(entry) and entry["pressed"] > 0)
     return int(closed["pressed"])
 
@@ -108,7 +108,7 @@ def second_approval(stage: Stage) -> str:
     expect(box.openings(COMMITTEE) == 0, "the shutter moved before the second approval")
     reference = bytes.fromhex(stage.requests["first"]["reference"])
     sealhost("officer", "approve", reference.hex(), "--home", stage.folder("officer-2"), "--yes")
-    box.wait_shutter(COMMITTEE, "open")
+    box.wait_shutter(COMMITTEE, "open", WAIT_S)
     opened = box.opened_at(COMMITTEE)
     decided = wire.wait(lambda heard: _published(stage, heard, "officer-2", reference), "the decision")
     assert opened is not None
@@ -211,7 +211,7 @@ def stolen_host_key(stage: Stage) -> str:
     raw = messages.build(messages.GRANT, {**fields, "decisions": [one.raw]}, stage.site, thief.public_key, thief.sign)
     wire.publish(topic, raw)
     few = _refusal(stage, _names(messages.read(raw, stage.site)), before)
-    return f"a thief signs grants with it: without approvals refused, {none}; with 1 of 2 refused, {few}"
+    return f"a thief signs grants with it: refused, {none} (no approval), {few} (1 of 2)"
 
 
 def _without_approvals(stage: Stage, thief: keys.Signer, fields: Fields) -> bytes:
@@ -234,17 +234,17 @@ def jam(stage: Stage) -> str:
     wire.entry(chain.JAM, _of(stage, "jammed"))
     expect(box.shutter(COMMITTEE) != "open", "the shutter opened")
     box.unjam(COMMITTEE)
-    box.wait_shutter(COMMITTEE, "closed")
+    box.wait_shutter(COMMITTEE, "closed", WAIT_S)
     _, closed = wire.entry(chain.CLOSED, _of(stage, "jammed"))
     expect((closed["pressed"], closed["given_back"]) == (0, 2), f"{closed['given_back']} of 2 were given back")
-    return "approved, but the shutter jams: closed again, both impressions given back"
+    return "approved, but the shutter jams: closed again, 2 impressions given back"
 
 
 def ready(stage: Stage) -> str:
     """The keeper says `ready` at the box: the same approvals open it again."""
     box, _ = _parts(stage)
     sealhost("keeper", "ready", stage.requests["jammed"]["reference"], "--home", stage.folder("keeper"))
-    box.wait_shutter(COMMITTEE, "open")
+    box.wait_shutter(COMMITTEE, "open", WAIT_S)
     counted = _press_until_locked(stage, "jammed", 2)
     made = box.impressions(COMMITTEE)
     expect(counted == 2 and made == 4, f"{counted} impressions were counted, {made} of 4 made in all")
@@ -280,7 +280,7 @@ def verify(stage: Stage) -> str:
     found = sealhost("verify", stage.result["bundle"], "--authority", stage.result["authority_key"])
     stage.result["verified"] = found["ok"]
     proven = ", ".join(f"{box['proven']} log entries" for box in found["boxes"])
-    return f"{found['messages']} messages and {proven}: every signature, rule, link and count holds"
+    return f"{found['messages']} messages and {proven}: everything holds"
 
 
 STEPS = (
