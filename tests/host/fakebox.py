@@ -42,6 +42,7 @@ class FakeBox:
         self.refusals: list[str] = []
         self.acked = -1
         self.silent = False  # answers nothing, as if out of reach
+        self.jammed = False
         self.press_and_close = True  # presses all that was granted as soon as it opens
         self.count = 0
         self.outgoing: Any = None
@@ -232,6 +233,8 @@ class FakeBox:
             raise Refused(errors.STALE_NONCE)
         if bay in self.open:
             raise Refused(errors.BAY_BUSY)
+        if self.jammed:
+            raise Refused(errors.BAY_JAMMED)
         decisions = [messages.read(raw, self.site) for raw in message["decisions"]]
         substitutes = [messages.read(raw, self.site) for raw in message["substitutes"]]
         for signed in (request, *decisions, *substitutes):

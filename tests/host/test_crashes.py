@@ -144,3 +144,16 @@ def test_denial_after_the_grant_reaches_the_box_until_its_log_names_it(village: 
     assert chain.DECISION in [chain.read_entry(raw).kind for raw in village.box.entries]
     with village.database.read() as tx:
         assert outbox.due(tx, village.now + 80_000) == []
+
+
+def test_grant_that_was_refused_for_a_passing_reason_is_tried_again_with_the_same_bytes(village: Village):
+    village.box.jammed = True
+    request = village.approved()
+    assert (village.box.opened, village.box.refusals) == ([], ["bay_jammed"])
+    assert village.shown(request)["reason"] == "bay_jammed"
+    village.box.jammed = False
+    village.now += 15
+    village.run()
+    assert village.box.opened == [village.reference(request)]
+    assert village.box.grants[0] == village.box.grants[1]
+    assert village.shown(request)["reason"] is None

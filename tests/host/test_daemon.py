@@ -24,6 +24,14 @@ class Place:
         self.host = HostProcess(folder / "home", self.people, f"mqtt://{at.host}:{at.port}")
         self.host.start()
         self.everybody = Everybody(self.people, at.host, at.port)
+        try:
+            self.begin(at)
+        except BaseException:
+            self.close()
+            raise
+
+    def begin(self, at: Broker) -> None:
+        """Have the roster adopted by host and box."""
         assert self.everybody.tell("authority", self.people.matters_message()) == "accepted"
         assert self.everybody.tell("authority", self.people.roster()) == "accepted"
         self.box.connect(at.host, at.port)

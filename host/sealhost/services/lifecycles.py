@@ -34,6 +34,8 @@ def refresh(turn: Turn, site: bytes, reference: bytes, reason: int = 0) -> None:
         values["until"] = weighed.judgement.until
     if state == State.FAILED and reason:
         values["reason"] = reason
+    elif live_state in (State.OPEN, State.FINISHED):
+        values["reason"] = 0  # whatever the box refused it for before has passed
     if (state, live_state) != (row.state, row.live_state):
         values.update(state=str(state), live_state=str(live_state), changed=turn.now)
         if state != row.state:
