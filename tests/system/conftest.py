@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import broker, mosquitto, rumqttd  # noqa: F401
-from tests.brokers import Broker
+from tests.brokers import Broker, broker, mosquitto, rumqttd  # noqa: F401
 from tests.system.stage import Stage
 
 

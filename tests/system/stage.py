@@ -1,7 +1,8 @@
 """A stage for one box: real broker, real firmware in a virtual box, and a host whose keys the test holds.
 
-The stage plays the host by hand, with the host's real key, so that a test can send the box anything that a host, a person or a thief of
-keys could send. What the box says is collected and checked: log entries are believed only under a checkpoint.
+The stage plays the host by hand, with the host's real key, so that a test can send the box anything that a host, a
+person or a thief of keys could send. What the box says is collected and checked: log entries are believed only under a
+checkpoint.
 """
 
 import hashlib
@@ -222,7 +223,8 @@ class Stage:
     # Listening to the box
 
     def take(self, timeout: float) -> list[Message]:
-        """The next thing the box said: entries are kept, messages checked and returned; acks are sent as a host would."""
+        """The next thing the box said: entries are kept, messages checked and returned; acks are sent as a host
+        would."""
         try:
             _, payload = self.received.get(timeout=timeout)
         except queue.Empty:

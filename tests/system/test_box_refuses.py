@@ -1,7 +1,8 @@
-"""What a box refuses by itself, whoever holds the host's key: each grant here is signed with the real host key and sent over a real broker.
+"""What a box refuses by itself, whoever holds the host's key: each grant here is signed with the real host key and sent
+over a real broker.
 
-Each case says which named reason the box gives, and that its shutter did not move. The messages inside are made by the right people with
-the right keys wherever the case is not about them.
+Each case says which named reason the box gives, and that its shutter did not move. The messages inside are made by the
+right people with the right keys wherever the case is not about them.
 """
 
 import hashlib

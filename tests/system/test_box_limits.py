@@ -1,0 +1,44 @@
+"""The largest messages that the wire allows, on real firmware in the board's heap."""
+
+from sealwire import chain, limits, messages
+
+from tests.system.people import Key, person, rule
+from tests.system.stage import COMMITTEE, MATTER, Stage
+
+NAME = "名" * 8
+
+
+def send_roster_of(stage: Stage, officers: list[Key], least: int) -> None:
+    """More officers, 24 of them with a second key, and a rule that asks for many."""
+    many = stage.roster()["people"]
+    for n, key in enumerate(officers):
+        more = [Key(f"their second key {n}")] if n < 24 else []
+        many.append(person(100 + n, NAME, (messages.OFFICER,), key, *more))
+    rules = [rule(1, tuple(range(2000, 2000 + 154)), 3), rule(2, (MATTER, *range(3000, 3101)), least)]
+    stage.send_roster(people=many, rules=rules)
+
+
+def test_largest_roster_is_taken_and_obeyed(stage: Stage) -> None:
+    officers = [Key(f"one of many {n}") for n in range(limits.PEOPLE - 5)]
+    send_roster_of(stage, officers, 4)
+    request = stage.request()
+    stage.send(stage.grant(request, [stage.decision(request, officer) for officer in officers[-4:]]).raw)
+    stage.wait_entry(chain.INTENT)
+    stage.box.wait_shutter(COMMITTEE, "open")
+
+
+def test_largest_grant_opens_the_bay(stage: Stage) -> None:
+    officers = [Key(f"one of many {n}") for n in range(12)]
+    send_roster_of(stage, officers, limits.GRANT_DECISIONS)
+    request = stage.request()
+    acting = officers[8:12]
+    decisions = [stage.decision(request, officer) for officer in officers[:4]]
+    substitutes = []
+    for n, stand_in in enumerate(acting):
+        fields = {"person": 108 + n, "from": stage.now() - 60, "until": stage.now() + 86400, "roster": stage.version}
+        substitutes.append(officers[4 + n].build(messages.SUBSTITUTE, fields, stage.site))
+        decisions.append(stage.decision(request, stand_in, **{"for": 104 + n}))
+    nonce = stage.ask()["nonce"]
+    stage.send(stage.grant(request, decisions, nonce, stage.ready(request, nonce), substitutes).raw)
+    assert len(stage.wait_entry(chain.INTENT)["people"]) == 12
+    stage.box.wait_shutter(COMMITTEE, "open")
