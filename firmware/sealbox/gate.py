@@ -35,11 +35,11 @@ class Candidate:
 
     def __init__(self, grant: "messages.Message", site: bytes) -> None:
         self.grant = grant
-        self.request = messages.read(memoryview(grant["request"]), site, (REQUEST,))
-        self.decisions = [messages.read(memoryview(raw), site, (DECISION,)) for raw in grant["decisions"]]
-        self.substitutes = [messages.read(memoryview(raw), site, (SUBSTITUTE,)) for raw in grant["substitutes"]]
+        self.request = messages.read(grant["request"], site, (REQUEST,))
+        self.decisions = [messages.read(raw, site, (DECISION,)) for raw in grant["decisions"]]
+        self.substitutes = [messages.read(raw, site, (SUBSTITUTE,)) for raw in grant["substitutes"]]
         ready = grant.get("ready")
-        self.ready = None if ready is None else messages.read(memoryview(ready), site, (READY,))
+        self.ready = None if ready is None else messages.read(ready, site, (READY,))
         self.judgement = None
 
     def settle(self) -> None:

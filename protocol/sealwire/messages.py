@@ -402,7 +402,7 @@ def is_item(raw: bytes) -> bool:
 
 def read_item(raw: bytes) -> "tuple[int, dict[str, Any]]":
     """Read an unsigned item: (number, fields). Raises DecodeError: unknown_type, and see SPEC.md sections 2 and 4."""
-    value = cbor.decode(raw)
+    value = cbor.decode(raw, limits.MESSAGE, True)
     if not isinstance(value, dict):
         raise DecodeError(errors.NOT_A_MAP)
     number = value.pop(0, None)

@@ -120,7 +120,7 @@ def _check_keys(fields: "dict[str, Any]") -> None:
 
 def _add_key(seen: bytearray, key: bytes) -> None:
     at = seen.find(key)
-    while at >= 0 and at % limits.PUBLIC_KEY:
+    while at > -1 and at % limits.PUBLIC_KEY:  # not a key, but the end of one and the beginning of the next
         at = seen.find(key, at + 1)
     if at >= 0:
         raise Refused(errors.DUPLICATE_SIGNING_KEY)
