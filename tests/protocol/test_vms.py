@@ -31,7 +31,7 @@ def on_cpython(corpus_file):
 def test_corpus_has_good_and_bad_inputs_of_many_reasons(on_cpython):
     assert len(on_cpython) == 2000
     reasons = {line for line in on_cpython if line.replace("_", "").isalpha()}
-    assert len(reasons) > 20
+    assert len(reasons) > 15
     assert sum(line in reasons for line in on_cpython) < 1800
 
 
@@ -68,11 +68,10 @@ def test_largest_roster_holds_together_but_for_its_shared_matters():
     assert sum(len(rule["matters"]) for rule in fields["rules"]) == limits.MATTERS
 
 
-@pytest.mark.parametrize("how", ["lazily", "at-once"])
-def test_largest_roster_is_read_within_a_boxs_heap(how, tmp_path, compiled_modules):
+def test_largest_roster_is_read_within_a_boxs_heap(tmp_path, compiled_modules):
     file = tmp_path / "roster.bin"
     file.write_bytes(largest.message())
-    done = vms.run_unix(_VM / "read_largest.py", args=[str(file), _SITE, how], modules=compiled_modules)
+    done = vms.run_unix(_VM / "read_largest.py", args=[str(file), _SITE], modules=compiled_modules)
     print(done.stdout)
     assert done.checked().endswith(f"people {limits.PEOPLE}\n")
 
@@ -87,7 +86,7 @@ def test_payload_of_many_small_items_leaves_a_box_with_memory(piece, tmp_path, c
         "for size in (64, 255, 256, 1000, 1152, 1153, 4000, 8000):\n"
         "    try:\n"
         "        data = cbor.head(4, size) + piece * size\n"
-        "        cbor.decode(data[:8192])\n"
+        "        cbor.decode(data[:8192], lazily=True)\n"
         "    except errors.DecodeError as error:\n"
         "        print(size, error.name)\n"
         "print('alive')\n"

@@ -82,6 +82,8 @@ def _types() -> Iterator[Case]:
     acknowledgement = {"version": "1.0", "files": [{"path": "main.mpy", "digest": digest("main")}], "roster": 1}
     data = signed(messages.RELEASE, acknowledgement, HOST)
     yield accept("unknown_type", "the last type, 17", "read", data=data, site=SITE)
+    unknown = sealed(18, "finish", b"\xa0")
+    yield reject("unknown_type-expected", "whatever was expected", "read", data=unknown, site=SITE, expected=[6])
     for number in (0, 18, -1, -65000, 535):
         data = sealed(number, "finish", b"\xa0")
         yield _read(f"unknown_type-{number % 65536}", f"content type {65000 + number}", data)

@@ -69,6 +69,10 @@ def _people_and_keys() -> Iterator[Case]:
     yield _refuses("duplicate_signing_key-hosts", "two hosts'", hosts=[HOST.public, HOST.public])
     yield _refuses("duplicate_signing_key-box", "a person's and a box's", boxes=[_box(public, bay(1, 1))])
     keys = [key.public for key in AUTHORITY]
+    across = other.public[16:] + HOST.public[:16]
+    about = "a key that is the end of one and the beginning of the next"
+    yield _takes("duplicate_signing_key-across", about, hosts=[other.public, HOST.public, across])
+    yield _refuses("duplicate_signing_key-first", "the first authority's and a host's", hosts=[keys[0]])
     yield _refuses("duplicate_signing_key-authority", "a person's and an authority's", authority=[*keys, public])
     yield _takes("duplicate_box", "two boxes", boxes=[_box(BOX.public, bay(1, 1)), _box(other.public, bay(1, 1))])
     yield _refuses("duplicate_box", "a box twice", boxes=[_box(BOX.public, bay(1, 1)), _box(BOX.public, bay(2, 2))])
