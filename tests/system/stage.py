@@ -189,6 +189,10 @@ class Stage:
         """Two officers' approvals: enough for the committee's seal."""
         return [self.decision(request, 0), self.decision(request, 1)]
 
+    def approvals_at(self, request: Message, decided: int) -> list[bytes]:
+        """The same, decided at a given time."""
+        return [self.decision(request, officer, decided=decided) for officer in (0, 1)]
+
     def ready(self, request: Message, nonce: bytes, signer: Key | None = None) -> bytes:
         """The keeper's `ready`."""
         fields = {"request": request.reference, "nonce": nonce}
