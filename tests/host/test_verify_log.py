@@ -136,12 +136,12 @@ def test_a_line_of_another_form_is_found():
     """An array of four, or a text in the place of the seq, that would else read the same."""
     line = read_lines(ITEMS[LOG])[0][-1]
     whole = cbor.encode([line.seq + 1, FORGED, chain.next_head(line.head, FORGED)])
-    for form in (
-        b"\x84" + whole[1:],
-        b"\xa3" + whole[1:],
-        whole[:1] + b"\x58" + whole[2:],
-        whole[:1] + b"\x78" + whole[2:],
-    ):
+    forms = [
+        *(b"\x84" + whole[1:], b"\xa3" + whole[1:], whole[:1] + b"\x58" + whole[2:], whole[:1] + b"\x78" + whole[2:]),
+        cbor.encode([line.seq + 1, bytes(600), bytes(32)]),
+        whole[:-34] + b"\x78\x20" + bytes(32),
+    ]
+    for form in forms:
         assert first(with_log(ITEMS[LOG] + form)).check == "entries_damaged"
 
 

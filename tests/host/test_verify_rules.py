@@ -844,6 +844,17 @@ def test_a_limit_that_ends_in_the_second_of_the_entry_counts_as_kept(late: int, 
     assert [finding.check for finding in check(village.items()).findings] == expected
 
 
+def test_a_limit_that_ended_before_the_entry_before_is_not_kept():
+    village = bundles.begin()
+    request, decisions = approved(village, attended=village.box.now + 60)
+    village.box.now = request["attended"]
+    village.box.write(chain.POWER, what=chain.MAINS_LOST)
+    village.box.now -= 1
+    intended(village, request, decisions, [FIRST, SECOND])
+    village.box.checkpoint()
+    assert [finding.check for finding in check(village.items()).findings] == ["not_attended"]
+
+
 def test_a_person_listed_only_after_the_request_was_signed_still_raised_it():
     """Clocks differ by some minutes: a host takes a request as soon as its signer is valid."""
     village = bundles.begin()

@@ -24,7 +24,6 @@ def judge_intent(replay: LogReader, seq: int, entry: Entry) -> None:
     roster = replay.roster(seq)
     if grant is None or roster is None:
         return
-    replay.used.add(grant.reference)
     try:
         _judge(replay, seq, entry, grant, roster)
     except SealwireError as refusal:
