@@ -5,6 +5,7 @@ Guarantees: exit code 0 only when every step went as it must; nothing it started
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -64,6 +65,8 @@ def demo(
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Chinese still shows the rest
     console = Console(highlight=False, soft_wrap=True)
     stage = Stage(new_home(home))
     try:

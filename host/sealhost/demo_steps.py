@@ -186,9 +186,7 @@ def replay(stage: Stage) -> str:
     grant = _first_grant(stage)
     before = box.openings(COMMITTEE)
     wire.publish(topic_to_box(stage, grant.kid), grant.raw)
-    return (
-        f"somebody on the broker sends the old grant again: the box refuses, {_refusal(stage, _names(grant), before)}"
-    )
+    return f"somebody on the broker sends the old grant again: refused, {_refusal(stage, _names(grant), before)}"
 
 
 def stolen_host_key(stage: Stage) -> str:
