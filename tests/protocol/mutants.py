@@ -164,12 +164,31 @@ def vectors() -> tuple[tuple[str, dict[str, Any]], ...]:
     return tuple((path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in paths)
 
 
+_NEAR = {
+    "cbor": ("decode", "encode"),
+    "chain": ("entry", "history", "heads"),
+    "cose": ("read", "signature", "build"),
+    "frames": ("frame", "frames", "build_frame"),
+    "roster": ("roster", "authority", "succession", "find"),
+    "rules": ("request", "substitute", "judge", "ready", "open"),
+    "schema": ("read", "build"),
+    "strict": ("strict",),
+    "topics": ("topic",),
+}
+"""The operations that a module's mutants are most likely to be found by: they are tried first."""
+
 _found_before: set[str] = set()  # vectors that found a mutant are likely to find its neighbours
 
 
 def found_by(mutant: Mutant) -> str | None:
     """The name of the first vector that goes red on a mutant, None when all stay green."""
-    ordered = sorted(vectors(), key=lambda named: (named[1]["rule"] != mutant.reason, named[0] not in _found_before))
+    near = _NEAR.get(mutant.module, ())
+
+    def likelihood(named: tuple[str, dict[str, Any]]) -> tuple[bool, bool, bool]:
+        name, vector = named
+        return vector["rule"] != mutant.reason, vector["operation"] not in near, name not in _found_before
+
+    ordered = sorted(vectors(), key=likelihood)
     real = {name: sys.modules.pop(name) for name in _NAMES if name in sys.modules}
     finder = _Finder(mutant.module, compile(ast.fix_missing_locations(mutant.tree()), f"{mutant.module}.py", "exec"))
     sys.meta_path.insert(0, finder)
