@@ -92,7 +92,7 @@ def _play(stage: Stage, console: Console) -> str:
     from sealhost.demo_stage import DemoError
     from sealhost.demo_steps import STEPS
 
-    known = (DemoError, BoxError, SealwireError, KeyFileError, LinkError, OSError)
+    known = (DemoError, BoxError, SealwireError, KeyFileError, LinkError, OSError, ValueError, LookupError)
     console.print(f"Everything of this run is in {stage.home}\n")
     for step in STEPS:
         started = time.monotonic()

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import typer
 from sealwire import chain, messages, topics
 from sealwire.errors import SealwireError
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from hardware.sim import VirtualBox
@@ -61,7 +62,7 @@ def sealhost(*words: object) -> Fields:
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = get_command(app).main(line, prog_name="sealhost", standalone_mode=False)
-    except (typer.Abort, typer.BadParameter) as error:
+    except (typer.Abort, TyperException) as error:
         raise DemoError(f"sealhost {' '.join(line)}: {error}") from error
     if code:
         said = (err.getvalue() + out.getvalue()).strip()
