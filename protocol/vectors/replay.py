@@ -20,23 +20,19 @@ if MYPY:
     from typing import Any
 
 
-def _verify_function() -> "Callable[[bytes, bytes, bytes], bool]":
-    """This platform's ``verify(public_key, message, signature)``."""
-    if sys.implementation.name == "micropython":
-        from sealbox.ed25519 import verify  # type: ignore[import-not-found]
-
-        return verify  # type: ignore[no-any-return]
+def _by_cryptography(public_key: bytes, message: bytes, signature: bytes) -> bool:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    def check(public_key: bytes, message: bytes, signature: bytes) -> bool:
-        try:
-            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(bytes(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
-    return check
+
+VERIFY = [_by_cryptography]
+"""The function in use, ``verify(public_key, message, signature)``; on MicroPython its runner puts the firmware's here."""
 
 
 def shown(value: "Any") -> "Any":
@@ -79,7 +75,7 @@ def _read(given: "dict[str, Any]") -> "Any":
 
 def _signature(given: "dict[str, Any]") -> "Any":
     message = messages.read(given["data"], given["site"], None, given["lazily"])
-    message.check(given["public"], _verify_function())
+    message.check(given["public"], VERIFY[0])
     return message.reference
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from sealwire import errors
@@ -12,7 +13,9 @@ from tests import vms
 from tests.protocol import mutants
 
 _REPLAY = mutants.VECTORS / "replay.py"
+_ON_VM = Path(__file__).parent / "vm" / "run_vectors.py"
 _FOLDERS = [mutants.VECTORS / "accept", mutants.VECTORS / "reject"]
+_MODULES = (*vms.SOURCES, mutants.VECTORS)
 _ARGS = [str(folder) for folder in _FOLDERS]
 _ROOMY_HEAP_KIB = 1024  # for the JSON text of the vectors; what the wire itself needs is in test_heap.py
 
@@ -36,18 +39,21 @@ def test_vectors_hold_on_cpython():
 @pytest.mark.parametrize("compiled", [False, True], ids=["source", "mpy"])
 def test_vectors_hold_on_64_bit_micropython(compiled, compiled_modules):
     modules = compiled_modules if compiled else vms.SOURCES
-    assert _all_hold(vms.run_unix(_REPLAY, args=_ARGS, modules=modules, heap_kib=_ROOMY_HEAP_KIB).checked())
+    done = vms.run_unix(_ON_VM, args=_ARGS, modules=(*modules, mutants.VECTORS), heap_kib=_ROOMY_HEAP_KIB)
+    assert _all_hold(done.checked())
 
 
 def test_vectors_hold_on_32_bit_micropython():
-    assert _all_hold(vms.run_wasm(_REPLAY, args=_ARGS, files=_FOLDERS).checked())
+    assert _all_hold(vms.run_wasm(_ON_VM, args=_ARGS, modules=_MODULES, files=_FOLDERS).checked())
 
 
 def test_a_wrong_vector_is_found_on_every_vm(tmp_path):
     vector = json.loads((_FOLDERS[1] / "truncated.json").read_text())
     (tmp_path / "wrong.json").write_text(json.dumps(vector | {"expect": {"ok": 0}}))
-    assert vms.run_unix(_REPLAY, args=[str(tmp_path)], heap_kib=_ROOMY_HEAP_KIB).exit_status == 1
-    assert vms.run_wasm(_REPLAY, args=[str(tmp_path)], files=[tmp_path]).exit_status == 1
+    unix = vms.run_unix(_ON_VM, args=[str(tmp_path)], modules=_MODULES, heap_kib=_ROOMY_HEAP_KIB)
+    assert (unix.exit_status, unix.stdout.splitlines()[-1]) == (1, "1 vectors, 1 failed")
+    wasm = vms.run_wasm(_ON_VM, args=[str(tmp_path)], modules=_MODULES, files=[tmp_path])
+    assert (wasm.exit_status, wasm.stdout.splitlines()[-1]) == (1, "1 vectors, 1 failed")
     assert subprocess.run([sys.executable, str(_REPLAY), str(tmp_path)], capture_output=True).returncode == 1
 
 
