@@ -169,6 +169,14 @@ def a_time_that_the_host_did_not_tell(village: Village) -> None:
     box.write(chain.TIME, utc=told["utc"] + 5, message=told.reference)
 
 
+@story("wrong_box")
+def a_time_for_another_box(village: Village) -> None:
+    box = village.box
+    box.start(clock_set=0)
+    told = village.say("host", messages.TIME, box=bytes(16), nonce=box.nonce(), utc=box.now)
+    box.write(chain.TIME, utc=told["utc"], message=told.reference)
+
+
 @story("unknown_signer")
 def a_time_told_by_a_host_of_a_later_roster(village: Village) -> None:
     box = village.box
@@ -821,6 +829,18 @@ def test_a_denial_that_the_box_did_not_know_of_is_a_case():
     assert result.findings == []
     assert [case.partition(":")[0] for case in result.ledger[0].cases] == ["not_counted"]
     assert result.ledger[0].state == "open"
+
+
+def test_a_denial_that_the_box_knew_of_and_was_too_few_is_no_case():
+    village = bundles.begin()
+    request, decisions = approved(village)
+    loose(village, village.decide(request, "third", DENY), person=THIRD)
+    village.box.now += 5
+    intended(village, request, decisions, [FIRST, SECOND])
+    village.box.checkpoint()
+    result = check(village.items())
+    assert result.findings == []
+    assert result.ledger[0].cases == []
 
 
 def test_alarms_and_forced_shutters_are_told():
