@@ -32,7 +32,7 @@ def _by_cryptography(public_key: bytes, message: bytes, signature: bytes) -> boo
 
 
 VERIFY = [_by_cryptography]
-"""The function in use, ``verify(public_key, message, signature)``; on MicroPython its runner puts the firmware's here."""
+"""The function in use, ``verify(public_key, message, signature)``; MicroPython's runner puts its own here."""
 
 
 def shown(value: "Any") -> "Any":
