@@ -146,6 +146,7 @@ async def serve(board: object, me: object, fields: dict) -> None:
 async def show(board: object, box: Box, link: object) -> None:
     """Keep the display true between changes."""
     while True:
+        box.gate.drop_stale()
         board.show(display.lines(box, link.connected, board.ticks_ms()))
         gc.collect()
         await asyncio.sleep(1)

@@ -87,8 +87,8 @@ class Box:
             self.journal.write(chain.INTERRUPTED, {"bay": number, "request": request}, True, True)
 
     def closed(self) -> bool:
-        """Whether no bay serves a request or moves."""
-        return all(bay.request is None and bay.state in (states.LOCKED, states.JAMMED) for bay in self.bays)
+        """Whether no bay is open or moves. One that is stuck waits for hands, and holds up nothing else."""
+        return all(bay.state in (states.LOCKED, states.JAMMED) for bay in self.bays)
 
     def serving(self, request: bytes) -> "Bay | None":
         """The bay that is open, or on its way, for a request."""
@@ -235,7 +235,6 @@ class Box:
                 self.close(bay, chain.TAMPER_ALARM)
             board.buzz(_ALARM)
             self._note(chain.TAMPER, {"what": what})
-            self._changed(True)
         button = board.button()
         if button and not self._button:
             for bay in self.bays:
@@ -314,7 +313,6 @@ class Box:
             },
         )
         bay.request = bay.candidate = None
-        self._changed(True)
 
     def _note(self, kind: int, fields: dict) -> None:
         """Write an entry about the bays or the housing. A flash that fails stops nothing that is about to close."""
@@ -324,5 +322,6 @@ class Box:
         try:
             fields = {name: fields[name] for name in fields if fields[name] is not None}
             self.journal.write(kind, fields, True, reserve)
+            self._changed(kind in (chain.TAMPER, chain.CLOSED))
         except (OSError, Refused) as error:
             print("not logged: %s (%s)" % (chain.names()[kind], error))

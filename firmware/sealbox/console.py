@@ -6,8 +6,9 @@ Frames are `sealwire.frames`; what is no frame is skipped. Everything else that 
 import asyncio
 
 from sealwire import errors, frames, messages
-from sealwire.errors import DecodeError
+from sealwire.errors import DecodeError, Refused
 from sealwire.messages import HELLO, PROVISION
+from sealwire.roster import check_authority
 
 from sealbox import config
 
@@ -50,19 +51,21 @@ class Console:
         return self._provision(body, fields) if number == PROVISION else None
 
     def _provision(self, body: bytes, fields: dict) -> bytes:
-        if self.fields is not None:
-            return self._hello(0 if self._same(fields) else errors.ALREADY_PROVISIONED)
+        if self.fields is not None and not self._same(fields):
+            return self._hello(errors.ALREADY_PROVISIONED)
         if not self._board.button():
             return self._hello(errors.BUTTON_NOT_HELD)
-        if fields["threshold"] > len(fields["authority"]):
-            return self._hello(errors.THRESHOLD_RANGE)
+        try:
+            check_authority(fields["authority"], fields["threshold"])
+        except Refused as error:
+            return self._hello(error.reason)
         config.store(self._folder, body)
         self.fields = fields
         self.told.set()
         return self._hello(0)
 
     def _same(self, fields: dict) -> bool:
-        """Told again what it was told: a cable may have been pulled before the answer."""
+        """Whether only broker and Wi-Fi may differ: those can be told again, and count from the next boot."""
         return all(fields[name] == self.fields[name] for name in ("site", "authority", "threshold"))
 
     def _hello(self, refused: int) -> bytes:

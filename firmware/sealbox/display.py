@@ -1,6 +1,6 @@
 """What the box says: a few lines of text, Chinese and English, no personal data. Pure."""
 
-from sealwire.messages import short_code, site_code
+from sealwire.messages import long_code, short_code, site_code
 
 from sealbox import states
 from sealbox.board import ticks_diff
@@ -10,13 +10,13 @@ _STATES = ("已锁 locked", "正在打开 opening", "已打开 open", "正在关
 
 def unset(identity: object) -> "list[str]":
     """Before the box is set up."""
-    return ["未设置 not set up", "按住按钮 hold button", short_code(identity.kid)]
+    return ["未设置 not set up", "按住按钮 hold button", long_code(identity.kid)]
 
 
 def told(identity: object, fields: dict) -> "list[str]":
     """Just set up: both codes are to be compared with those on the computer."""
     code = site_code(fields["site"], fields["authority"], fields["threshold"])
-    return ["请核对 compare", "主管 authority " + code, "本机 box " + short_code(identity.kid)]
+    return ["请核对 compare", "主管 authority", code, "本机 box", long_code(identity.kid)]
 
 
 def broken(what: str) -> "list[str]":

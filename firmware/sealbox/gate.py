@@ -50,14 +50,11 @@ class Candidate:
         self.ready = None
 
     def signed(self, roster: Roster) -> "list[tuple[messages.Message, bytes]]":
-        """Each message with the public key that the roster has for its kid. Raises Refused: unknown_signer."""
+        """Each person's message with the public key the roster has for its kid. Raises Refused: unknown_signer."""
         people = [self.request] + self.decisions + self.substitutes
         if self.ready is not None:
             people.append(self.ready)
-        checks = [(self.grant, roster.host(self.grant.kid))]
-        for message in people:
-            checks.append((message, roster.signer(message.kid)[1]))
-        return checks
+        return [(message, roster.signer(message.kid)[1]) for message in people]
 
 
 class Gate:
@@ -88,39 +85,41 @@ class Gate:
         return nonce in [self._live[bay].nonce for bay in list(self._live) if self._challenge(bay)]
 
     def drop_stale(self) -> None:
-        """Drop what is older than five minutes. To be called at least daily, before the ticks wrap."""
+        """Drop what is older than five minutes: to be called often, since ticks that wrapped would make it young."""
         for bay in list(self._live):
             self._challenge(bay)
 
     def _challenge(self, bay: int) -> "Challenge | None":
         live = self._live.get(bay)
-        if live and ticks_diff(self._board.ticks_ms(), live.made) > limits.CHALLENGE_SECONDS * 1000:
+        if live and not 0 <= ticks_diff(self._board.ticks_ms(), live.made) <= limits.CHALLENGE_SECONDS * 1000:
             del self._live[bay]
             return None
         return live
 
-    def read(self, grant: "messages.Message") -> Candidate:
-        """Everything about a grant that costs no signature. Raises Refused and DecodeError."""
+    def read(self, grant: "messages.Message", verify: "Callable[[bytes, bytes, bytes], bool]") -> Candidate:
+        """Everything about a grant but the signatures of its people. Raises Refused and DecodeError.
+
+        What costs nothing comes first; the host's signature comes before the log is searched.
+        """
         if self.roster is None:
             raise Refused(errors.NO_ROSTER)
+        host = self.roster.host(grant.kid)
         candidate = Candidate(grant, self.site)
         candidate.signed(self.roster)
+        self._check_challenge(candidate)
+        grant.check(host, verify)
         self.decide(candidate)
         return candidate
 
     def decide(self, candidate: Candidate) -> int:
         """How many impressions this grant opens its bay for now, by all checks but the signatures. Raises Refused."""
         request, now = candidate.request, self._journal.clock.now()
-        if request["box"] != self.box:
-            raise Refused(errors.WRONG_BOX)
-        live = self._challenge(request["bay"])
-        if live is None or live.nonce != candidate.grant["nonce"]:
-            raise Refused(errors.WRONG_BAY if self.holds(candidate.grant["nonce"]) else errors.STALE_NONCE)
+        nonce = self._check_challenge(candidate)
         self._check_anchor(request)
         history = self._journal.history(request.reference, request["anchor_seq"])
         judgement = rules.judge(self.roster, request, candidate.decisions, candidate.substitutes, now, history.against)
         if candidate.ready is not None:
-            rules.check_ready(self.roster, judgement.case, candidate.ready, live.nonce, now)
+            rules.check_ready(self.roster, judgement.case, candidate.ready, nonce, now)
         left = rules.may_open(judgement, history, candidate.ready is not None, now)
         candidate.judgement = judgement
         return left
@@ -140,6 +139,19 @@ class Gate:
     def use(self, bay: int) -> None:
         """The bay's nonce is used up."""
         self._live.pop(bay, None)
+
+    def _check_challenge(self, candidate: Candidate) -> bytes:
+        """The grant is for this box and echoes its bay's live challenge, whose nonce this is.
+
+        Raises Refused: wrong_box, wrong_bay, stale_nonce.
+        """
+        request, nonce = candidate.request, candidate.grant["nonce"]
+        if request["box"] != self.box:
+            raise Refused(errors.WRONG_BOX)
+        live = self._challenge(request["bay"])
+        if live is None or live.nonce != nonce:
+            raise Refused(errors.WRONG_BAY if self.holds(nonce) else errors.STALE_NONCE)
+        return nonce
 
     def _check_anchor(self, request: "messages.Message") -> None:
         """The request was made for this very log, not too long ago. Raises Refused: unanchored."""

@@ -94,7 +94,7 @@ class Intake:
     # A grant
 
     async def _grant(self, message: "messages.Message") -> None:
-        candidate = self._gate.read(message)
+        candidate = self._gate.read(message, self._verify)
         bay = candidate.request["bay"]
         self._box.check_ready(bay)
         roster = self._gate.roster
@@ -120,9 +120,9 @@ class Intake:
             raise Refused(errors.SIGNER_NOT_VALID)
         if message.number == DECISION and message["verdict"] == APPROVE:
             raise Refused(errors.UNEXPECTED_TYPE, "approvals travel in grants")
+        message.check(public_key, self._verify)
         if self._journal.knows(message.reference):
             return
-        message.check(public_key, self._verify)
         rate = self._loose.setdefault(message.kid, Rate(limits.LOOSE_PER_HOUR))
         if not rate.take(self._box.board.ticks_ms()):
             raise Refused(errors.TOO_FAST)
@@ -136,7 +136,7 @@ class Intake:
                 fields["for"] = message["for"]
             self._journal.write(chain.DECISION, fields)
         self._box.recheck(message["request"])
-        self._outbox.wake()
+        self._outbox.wake(True)
 
     # Roster, clock, alarm
 
@@ -164,6 +164,8 @@ class Intake:
             raise Refused(errors.CLOCK_RUNNING)
         if not self._gate.holds(message["nonce"]):
             raise Refused(errors.STALE_NONCE)
+        if message["utc"] < self._journal.clock.floor:
+            raise Refused(errors.TIMES_OUT_OF_ORDER)
         message.check(self._roster_held().host(message.kid), self._verify)
         # The entry first: a clock that runs without it would let requests through that were anchored before.
         self._journal.write(chain.TIME, {"utc": message["utc"], "message": message.reference})
@@ -179,11 +181,13 @@ class Intake:
             raise Refused(errors.UNANCHORED)
         if clears & CLEARS_TAMPER and seq < journal.alarm:
             raise Refused(errors.UNANCHORED, "made before the alarm")
+        if clears & CLEARS_CLOCK and seq < journal.clock_seq:
+            raise Refused(errors.UNANCHORED, "made before the clock was last set")
+        message.check(self._rosters.authority_key(message.kid), self._verify)
         if journal.knows(message.reference):
             return
         if not clears & CLEARS_CLOCK and not journal.alarm:
             raise Refused(errors.NOTHING_TO_CLEAR)
-        message.check(self._rosters.authority_key(message.kid), self._verify)
         if not self._box.closed():
             raise Refused(errors.BAY_BUSY)
         fields = {"clears": clears, "utc": message["utc"], "message": message.reference}
@@ -205,6 +209,21 @@ class Intake:
 
     # Refusals
 
+    def _is_genuine(self, message: "messages.Message") -> bool:
+        """Whether who it names signed it. Only then may an entry say that this message was refused."""
+        number = message.number
+        try:
+            if number in (ROSTER, RESET):
+                key = self._rosters.authority_key(message.kid)
+            elif number in (DECISION, FINISH):
+                key = self._roster_held().signer(message.kid)[1]
+            else:
+                key = self._roster_held().host(message.kid)
+            message.check(key, self._verify)
+        except (SealwireError, MemoryError):
+            return False
+        return True
+
     def _refuse(self, error: SealwireError, message: "messages.Message | None") -> None:
         if not self._refusals.take(self._box.board.ticks_ms()):
             self._unlogged += 1
@@ -212,7 +231,9 @@ class Intake:
         print("refused", error)
         fields = {"reason": error.reason, "unlogged": self._unlogged}
         if message is not None:
-            fields["type"], fields["kid"], fields["message"] = message.number, message.kid, message.reference
+            fields["type"], fields["kid"] = message.number, message.kid
+            if self._is_genuine(message):
+                fields["message"] = message.reference
         try:
             self._journal.write(chain.REFUSED, fields)
             self._unlogged = 0

@@ -6,7 +6,7 @@ roster version, open bays) is kept nowhere else. Leaves to others: what to write
 """
 
 from sealwire import chain, limits
-from sealwire.chain import BOOT, CLOSED, INTENT, INTERRUPTED, RESET, ROSTER, STATE, TAMPER, TIME
+from sealwire.chain import BOOT, CLOSED, DECISION, FINISH, INTENT, INTERRUPTED, RESET, ROSTER, STATE, TAMPER, TIME
 from sealwire.errors import LOG_FULL, Refused
 from sealwire.messages import CLEARS_CLOCK, CLEARS_TAMPER
 
@@ -62,9 +62,14 @@ class Journal:
         return history
 
     def knows(self, reference: bytes) -> bool:
-        """Whether an entry of the last `limits.ANCHOR_BACK` names a message: it had its effect and has no other."""
-        for _ in self.log.find(reference, max(1, self.log.seq - limits.ANCHOR_BACK)):
-            return True
+        """Whether an entry of the last `limits.ANCHOR_BACK` says that a message had its effect: it has no other.
+
+        An entry that only refuses it, or names it as a request, says no such thing.
+        """
+        for _, raw in self.log.find(reference, max(1, self.log.seq - limits.ANCHOR_BACK)):
+            entry = chain.read_entry(raw)
+            if entry.kind in (DECISION, FINISH, RESET) and entry["message"] == reference:
+                return True
         return False
 
     def _state(self) -> dict:

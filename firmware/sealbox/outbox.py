@@ -40,6 +40,7 @@ class Outbox:
         self._due = True  # a checkpoint is
         self._waiting = False  # for the ack of the checkpoint at _checkpoint_seq
         self._checkpoint_seq = 0
+        self._rewound = False  # by an ack since the last checkpoint
         self._sent = -1  # the last entry sent since the host's last word
         self._retry_ms = _FIRST_RETRY_MS
         self._retry_at = 0
@@ -71,9 +72,13 @@ class Outbox:
             raise Refused(errors.OTHER_CHAIN)
         if seq > self.acked_seq:
             self.acked_seq, self.acked_by = seq, ack.reference
-        if self._sent < 0 or seq < self._checkpoint_seq:
-            self._sent = seq  # from here on the host lacks them
+        if self._sent < 0 or (seq < self._checkpoint_seq and not self._rewound):
+            # From here on the host lacks them. Once for each checkpoint: an old ack can be sent again by anybody.
+            self._rewound = self._sent >= 0
+            self._sent = seq
             self._due = self._due or seq < log.durable
+        elif seq < self._checkpoint_seq:
+            return
         else:
             self._waiting = False
             self._retry_ms = _FIRST_RETRY_MS
@@ -125,10 +130,10 @@ class Outbox:
     async def _step(self) -> bool:
         """Send one thing; False when there is nothing left to send."""
         log = self._journal.log
-        if self._sent >= 0 and self._sent < log.durable:
-            await self._send_entries(log)
-        elif self._asked:
+        if self._asked:
             await self._send_challenge(self._asked.pop(0))
+        elif self._sent >= 0 and self._sent < log.durable:
+            await self._send_entries(log)
         elif self._due:
             await self._send_checkpoint(log)
         else:
@@ -161,7 +166,7 @@ class Outbox:
             "firmware": self._version,
         }
         now = self._board.ticks_ms()
-        self._checkpoint_seq, self._waiting = log.seq, True
+        self._checkpoint_seq, self._waiting, self._rewound = log.seq, True, False
         self._retry_at, self._day_at = ticks_add(now, self._retry_ms), ticks_add(now, _DAY_MS)
         raw = self._identity.build(CHECKPOINT, fields, self._site)
         await self._link.publish(OUT, raw)

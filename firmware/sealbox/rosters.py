@@ -6,14 +6,20 @@ that a power cut leaves the old one or the new one. Leaves to others: that all b
 """
 
 import os
+from errno import EIO
 from hashlib import sha256
 
-from sealwire import chain, messages
+from micropython import const
+from sealwire import chain, errors, limits, messages
+from sealwire.errors import Refused
 from sealwire.roster import Roster, by_kid, check_roster, check_succession
 
 MYPY = False
 if MYPY:
     from collections.abc import Callable
+
+
+_PAYLOADS = const(4)
 
 
 class Rosters:
@@ -25,8 +31,7 @@ class Rosters:
         self._journal = journal
         self._authority = authority
         self._threshold = threshold
-        self._digest = None  # of the payload that waits for more signatures
-        self._signers = []
+        self._waiting = []  # (digest of a payload, who signed it), the newest last
 
     def load(self) -> "Roster | None":
         """The roster that the log says is held. Raises OSError when its file is not there."""
@@ -34,7 +39,10 @@ class Rosters:
         roster = None
         if version:
             with open(self._path(version), "rb") as file:
-                fields = messages.read_payload(messages.ROSTER, file.read(), True)
+                digest, payload = file.read(limits.HASH), file.read()
+            if sha256(payload).digest() != digest:
+                raise OSError(EIO, "roster file")  # littlefs does not check what it stores
+            fields = messages.read_payload(messages.ROSTER, payload, True)
             roster = Roster(fields)
             self._authority, self._threshold = fields["authority"], fields["threshold"]
         return roster
@@ -46,27 +54,39 @@ class Rosters:
     def offer(self, message: "messages.Message", verify: "Callable[[bytes, bytes, bytes], bool]") -> bool:
         """Take a signed roster into account; True when it became the box's, to be loaded. Raises Refused and OSError.
 
-        Who signed so far is kept in memory until enough have; another payload replaces what waited.
+        Who signed so far is kept in memory, for a few payloads, so that one authority key alone cannot push out what
+        the others signed.
         """
         version = self._journal.roster
         check_succession(version, [], 0, message.fields, [])  # its version first: that costs no signature
         message.check(self.authority_key(message.kid), verify)
         digest = sha256(message.payload).digest()
-        if self._digest != digest:
-            self._digest, self._signers = digest, []
-        if message.kid not in self._signers:
-            self._signers.append(message.kid)
+        signers = self._signers(digest)
+        if message.kid not in signers:
+            signers.append(message.kid)
         fields = message.fields
-        check_succession(version, self._authority, self._threshold, fields, self._signers)
+        check_succession(version, self._authority, self._threshold, fields, signers)
         check_roster(fields)
-        Roster(fields).box(self._box)
+        try:
+            Roster(fields).box(self._box)
+        except Refused:
+            raise Refused(errors.ROSTER_LISTS_NOT_BOX) from None
         self._store(fields["version"], message.payload, digest)
-        self._digest = None
+        self._waiting = []
         return True
+
+    def _signers(self, digest: bytes) -> "list[bytes]":
+        for waiting, signers in self._waiting:
+            if waiting == digest:
+                return signers
+        self._waiting = self._waiting[1 - _PAYLOADS :]
+        self._waiting.append((digest, []))
+        return self._waiting[-1][1]
 
     def _store(self, version: int, payload: bytes, digest: bytes) -> None:
         scratch = self._folder + "/new"
         with open(scratch, "wb") as file:
+            file.write(digest)
             file.write(payload)
         os.rename(scratch, self._path(version))
         held = self._journal.roster

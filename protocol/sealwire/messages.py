@@ -419,16 +419,21 @@ def build_item(number: int, fields: "dict[str, Any]") -> bytes:
 _CODE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to be misread
 
 
+def long_code(digest: bytes) -> str:
+    """Sixteen letters and digits by which people compare a key or a site: the first 80 bits of a digest or kid."""
+    return short_code(digest) + "-" + short_code(digest[5:])
+
+
 def short_code(digest: bytes) -> str:
-    """Eight letters and digits by which people compare a request, a key or a site: the first 40 bits of a digest."""
+    """Eight letters and digits by which people compare a request on app and box: the first 40 bits of a digest."""
     number = int.from_bytes(digest[:5], "big")
     letters = "".join([_CODE[number >> shift & 31] for shift in range(35, -1, -5)])
     return letters[:4] + "-" + letters[4:]
 
 
 def site_code(site: bytes, authority: "list[bytes]", threshold: int) -> str:
-    """The short code that box and provisioning person compare: it stands for site, authority keys and threshold."""
-    return short_code(hashlib.sha256(cbor.encode([site, authority, threshold])).digest())
+    """The code that box and provisioning person compare: it stands for site, authority keys and threshold."""
+    return long_code(hashlib.sha256(cbor.encode([site, authority, threshold])).digest())
 
 
 def rule_digest(rule: "dict[str, Any]") -> bytes:

@@ -40,6 +40,7 @@ class Stage:
         self.box = VirtualBox(home, bays=2, **settings)
         self.version = 0
         self.entries: dict[int, bytes] = {}
+        self._refusals_seen: dict[tuple[bytes, int], int] = {}  # by the kid and type they name
         self.received: "queue.Queue[tuple[str, bytes]]" = queue.Queue()
         self.kid = b""
         self.public_key = b""
@@ -285,8 +286,11 @@ class Stage:
             self.take(0.2)
 
     def refused(self, message: Message) -> str:
-        """The name under which the box refused a message."""
-        entry = self.wait_entry(chain.REFUSED, lambda entry: entry.get("message") == message.reference)
+        """The name under which the box refused a message, which it names only if its own signature holds."""
+        of = (message.kid, message.number)
+        count = self._refusals_seen[of] = self._refusals_seen.get(of, 0) + 1
+        entry = self.wait_entry(chain.REFUSED, lambda entry: (entry.get("kid"), entry.get("type")) == of, count)
+        assert entry.get("message") in (None, message.reference)
         return errors.name_of(entry["reason"])
 
     def open(self, request: Message | None = None, **changes: Any) -> Message:

@@ -1,4 +1,4 @@
-"""Why an intent spends all that remains: an attacker who cuts the power gains nothing by it, and would if it spent one at a time."""
+"""Why an intent spends all that remains: who cuts the power gains nothing by it, and would if it spent one at a time."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ APPROVED = 3
 
 
 def press_cut_and_ask_again(stage: Stage) -> int:
-    """Press twice, cut the power before the closing is written, and try to open again with everything that could help."""
+    """Press twice, cut the power before the closing is written, and try to open again with all that could help."""
     request = stage.open(impressions=APPROVED)
     for number in (1, 2):
         assert stage.box.press(COMMITTEE)
