@@ -4,42 +4,40 @@ Pure: :func:`step` says the next state and what is to be done; `box` does it. A 
 switch has proven it; whatever the table does not know ends the drive and leaves the bay JAMMED, which opens nothing.
 """
 
-from micropython import const
-
 # States
-LOCKED = const(0)
-OPENING = const(1)
-OPEN = const(2)
-CLOSING = const(3)
-JAMMED = const(4)
+LOCKED = 0
+OPENING = 1
+OPEN = 2
+CLOSING = 3
+JAMMED = 4
 
 NAMES = ("locked", "opening", "open", "closing", "jammed")
 
 # Events
-GRANTED = const(0)  # an intent is on flash
-SHUTTER_OPEN = const(1)  # the open end switch alone is made
-SHUTTER_CLOSED = const(2)  # the closed end switch alone is made
-SHUTTER_LEFT = const(3)  # the closed end switch is not made any more
-TRAVEL_OVER = const(4)  # the shutter did not arrive in time; another try is left
-TRAVEL_FAILED = const(5)  # the same, and no try is left
-PAUSE_OVER = const(6)  # between two tries
-PRESSED = const(7)  # an impression, more are left
-LAST_PRESSED = const(8)  # the last impression of this opening, or one beyond it
-CLOSE = const(9)  # finish, button, tamper, energy, seal removed, denied
-DRIVE_ENDED = const(10)  # by the hardware's timer: the window is over
-EVENTS = const(11)
+GRANTED = 0  # an intent is on flash
+SHUTTER_OPEN = 1  # the open end switch alone is made
+SHUTTER_CLOSED = 2  # the closed end switch alone is made
+SHUTTER_LEFT = 3  # the closed end switch is not made any more
+TRAVEL_OVER = 4  # the shutter did not arrive in time; another try is left
+TRAVEL_FAILED = 5  # the same, and no try is left
+PAUSE_OVER = 6  # between two tries
+PRESSED = 7  # an impression, more are left
+LAST_PRESSED = 8  # the last impression of this opening, or one beyond it
+CLOSE = 9  # finish, button, tamper, energy, seal removed, denied
+DRIVE_ENDED = 10  # by the hardware's timer: the window is over
+EVENTS = 11
 
 # Actions, in the order in which they are done
-RELEASE = const(1)  # end the drive
-DRIVE = const(2)  # energise the shutter
-TRAVEL = const(3)  # give the shutter its time to arrive
-PAUSE = const(4)  # wait before the next try
-COUNT = const(5)  # an impression: log it
-NOTE_JAM = const(6)  # log that the shutter did not arrive
-SETTLE = const(7)  # proven closed: log the closing and give back what was not pressed
-ALARM = const(8)  # somebody must come
-NOTE_FORCED = const(9)  # log that the shutter moved undriven: the mechanical key, or force
-STILL = const(10)  # stop waiting for the shutter
+RELEASE = 1  # end the drive
+DRIVE = 2  # energise the shutter
+TRAVEL = 3  # give the shutter its time to arrive
+PAUSE = 4  # wait before the next try
+COUNT = 5  # an impression: log it
+NOTE_JAM = 6  # log that the shutter did not arrive
+SETTLE = 7  # proven closed: log the closing and give back what was not pressed
+ALARM = 8  # somebody must come
+NOTE_FORCED = 9  # log that the shutter moved undriven: the mechanical key, or force
+STILL = 10  # stop waiting for the shutter
 
 # Each state's row: event: (next state, actions). An event that a row ignores changes nothing.
 _TABLE = (

@@ -1,4 +1,4 @@
-"""Why an intent spends all that remains: who cuts the power gains nothing by it, and would if it spent one at a time."""
+"""An intent spends all that remains: who cuts the power gains nothing, and would gain if it spent one at a time."""
 
 from pathlib import Path
 
