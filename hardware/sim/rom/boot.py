@@ -1,7 +1,7 @@
 """What a board's MicroPython does before `main`: mount the ROM partition, so that modules run from it in place.
 
-    boot.py main          imports the image's `main`
-    boot.py SCRIPT.py     runs another script, with the image's modules at hand
+boot.py main          imports the image's `main`
+boot.py SCRIPT.py     runs another script, with the image's modules at hand
 """
 
 import os
