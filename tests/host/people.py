@@ -9,7 +9,7 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -115,6 +115,7 @@ class StandIn:
         self.results: dict[int, int] = {}
         self.first_results: list[int] = []  # given before those
         self.silent = False
+        self.on_message: Callable[[], object] = lambda: None  # called for each message heard
         self.heard: list[messages.Message] = []
         self.to_box: list[bytes] = []
         self.blobs: dict[str, bytes] = {}
@@ -160,6 +161,7 @@ class StandIn:
         message = messages.read(mail.payload, SITE)
         with self._lock:
             self.heard.append(message)
+        self.on_message()
         if self.silent:
             return
         if message.number == messages.REQUEST:

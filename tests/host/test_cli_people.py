@@ -318,3 +318,21 @@ def test_every_text_is_there_and_every_text_is_used() -> None:
     chosen = {"proven", "not_proven", "accepted", "again", "which_bay", "no_such_bay", "which_request"}
     chosen |= {"no_such_request", "refused_by_host"}
     assert {key for key in texts.TEXTS.keys() - used - chosen if not key.startswith(composed)} == set()
+
+
+def test_receipt_for_the_bytes_ends_the_wait_only_when_it_is_a_refusal(site: Site, host: StandIn) -> None:
+    host.silent = True
+    raise_request(site, "--timeout", "0.5", code=3)
+    (kept,) = site.profiles[KEEPER].waiting()
+    assert host.said(messages.REQUEST)[-1].raw == kept.raw
+    kid = site.profiles[KEEPER].signer.kid
+    others = hashlib.sha256(kept.raw[:-1] + bytes([kept.raw[-1] ^ 1])).digest()  # of a mangled copy
+
+    def answer(reference: bytes, result: int) -> None:
+        host.receipt(site.host, reference, result, kid)
+
+    host.on_message = lambda: (answer(others, errors.BAD_SIGNATURE), answer(hashlib.sha256(kept.raw).digest(), 0))
+    run_json(keeper_app, site.folder / KEEPER, "send", "--timeout", "0.5", code=3)
+    host.on_message = lambda: answer(hashlib.sha256(kept.raw).digest(), errors.UNKNOWN_SIGNER)
+    run_json(keeper_app, site.folder / KEEPER, "send", "--timeout", "20")
+    assert site.profiles[KEEPER].waiting() == []

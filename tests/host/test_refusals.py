@@ -73,10 +73,6 @@ def test_request_by_a_stranger_or_by_somebody_without_the_role_is_refused(villag
     assert village.tell("first", village.request("first")) == "wrong_role"
 
 
-def test_message_on_the_topic_of_another_sender_is_refused(village: Village):
-    assert village.tell("first", village.request("keeper")) == "unknown_signer"
-
-
 def test_forged_signature_is_refused(village: Village):
     raw = bytearray(village.request())
     raw[-40] ^= 1

@@ -1,13 +1,14 @@
 """Sending and hearing over MQTT: a session on the broker, and the delivery of what waits in the outbox.
 
-Guarantees: a message counts as delivered only by a receipt that a host of the roster signed for its reference;
-until then it is
-published again with growing delays, and stays in the profile folder when time runs out. A PUBACK counts for nothing.
+Guarantees: a message counts as answered only by a receipt that a host of the roster signed for its reference, or, when
+the host refused it before its signature held, for these very bytes. Until then it is published again with growing
+delays, and stays in the profile folder when time runs out. A PUBACK counts for nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import queue
 import ssl
@@ -168,7 +169,7 @@ class Postman:
             receipt = self._trust.receipt(mail.payload, self._hosts)
         except SealwireError:
             return  # no receipt, or nobody's whom we believe: only time is lost
-        kept = pending.get(receipt["reference"])
+        kept = _answered(pending, receipt["reference"], receipt["result"])
         if kept is None or receipt["result"] in PROVISIONAL:
             return
         pending.pop(kept.reference)
@@ -187,3 +188,11 @@ class Postman:
                 except ClientError as error:
                     if kept.reference in needed:
                         raise NoAnswerError("files_not_sent", detail=error) from error
+
+
+def _answered(pending: dict[bytes, Kept], reference: bytes, result: int) -> Kept | None:
+    """The message that a receipt is for: by its reference, or, refused unproven, by the bytes themselves."""
+    kept = pending.get(reference)
+    if kept is not None or result == errors.ACCEPTED:
+        return kept
+    return next((one for one in pending.values() if hashlib.sha256(one.raw).digest() == reference), None)

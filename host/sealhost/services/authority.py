@@ -30,7 +30,7 @@ def check_authority_signature(turn: Turn, message: Message) -> None:
     keys, _ = turn.authority(message.site)
     for key in keys:
         if cose.key_id(key) == message.kid:
-            message.check(key, turn.context.verify)
+            turn.check(message, key)
             return
     raise Refused(errors.UNKNOWN_SIGNER)
 
@@ -77,7 +77,7 @@ def _take_late_signature(turn: Turn, message: Message, digest: bytes) -> None:
     keys = earlier.fields["authority"] if earlier is not None else sites.authority_keys(row) if row else []
     for key in keys:
         if cose.key_id(key) == message.kid:
-            message.check(key, turn.context.verify)
+            turn.check(message, key)
             _keep(turn, message, digest, adopted=True)
             return
     raise Refused(errors.UNKNOWN_SIGNER)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sealwire import cbor, messages, topics
+from sealwire.messages import Message
 from sealwire.roster import Roster
 from sealwire.schema import from_map
 from sqlalchemy import Connection
@@ -72,6 +73,13 @@ class Turn:
     tx: Connection
     now: int
     sends: list[Send] = field(default_factory=list)
+    verified: bool = False
+    """Whether `check` held: only then a refusal may speak for the message's reference."""
+
+    def check(self, message: Message, public_key: bytes) -> None:
+        """Check a message's signature. Raises Refused: unknown_signer, weak_key, bad_signature."""
+        message.check(public_key, self.context.verify)
+        self.verified = True
 
     def send(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Publish after the commit, without a row: for what is asked for again when it is lost."""

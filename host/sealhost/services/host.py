@@ -103,17 +103,20 @@ class Host:
     # --- people and authority ---
 
     def _from_person(self, site: bytes, sender: bytes, payload: bytes) -> list[Send]:
-        message = None
+        message, taking = None, None
         try:
             message = messages.read(payload, site, FROM_PEOPLE)
             if message.kid != sender:
-                raise Refused(errors.UNKNOWN_SIGNER, "not the sender that the topic names")
+                # No receipt: signed for these very bytes, it could be carried into the inbox of who did sign them.
+                return self._refused(sender, Refused(errors.UNKNOWN_SIGNER, "under another's topic"), payload, message)
             with self._context.turn() as turn:
+                taking = turn
                 received = self._take(turn, message)
                 self._receipt(turn, site, sender, message.reference, errors.ACCEPTED, received)
             return turn.sends
         except SealwireError as refusal:
-            return self._refused(sender, self._named(refusal, message), payload, message, site)
+            proven = taking is not None and taking.verified
+            return self._refused(sender, self._named(refusal, message), payload, message, site, proven)
         except IntegrityError:
             # Another host took the same message at the same time: it is answered when it is repeated.
             _log.warning("a message was taken twice at once", sender=sender.hex())
@@ -156,13 +159,23 @@ class Host:
         return refusal
 
     def _refused(
-        self, sender: bytes, refusal: SealwireError, payload: bytes, message: Message | None, site: bytes | None = None
+        self,
+        sender: bytes,
+        refusal: SealwireError,
+        payload: bytes,
+        message: Message | None,
+        site: bytes | None = None,
+        proven: bool = False,
     ) -> list[Send]:
-        """One log line and, for a person, one receipt; a noisy sender gets fewer of both."""
+        """One log line and, for a person, one receipt; a noisy sender gets fewer of both.
+
+        `proven`: the signature held. Without, the receipt speaks of the bytes that came, never of a reference, which
+        a mangled copy shares with the message that it was made from.
+        """
         held_back = self._refusals.allow(sender, time.monotonic())
         if held_back is None:
             return []
-        reference = message.reference if message is not None else hashlib.sha256(payload).digest()
+        reference = message.reference if message is not None and proven else hashlib.sha256(payload).digest()
         _log.warning(
             "refused",
             reason=refusal.name,

@@ -33,7 +33,7 @@ def check_signer(roster: Roster, message: Message, turn: Turn) -> dict[str, Any]
     if message.get("roster") is not None:
         rules.not_newer(message["roster"], roster)
     person, public_key = roster.signer(message.kid)
-    message.check(public_key, turn.context.verify)
+    turn.check(message, public_key)
     rules.valid_person(person, turn.now)
     return person
 
