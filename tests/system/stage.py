@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 import serial
+from paho.mqtt.enums import CallbackAPIVersion
 from sealwire import chain, errors, frames, messages, topics
 from sealwire.messages import Message
 
@@ -45,8 +46,8 @@ class Stage:
         self.kid = b""
         self.public_key = b""
         self.roster_fields: Fields = {}
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="stage")
-        self._client.on_message = lambda _c, _u, message: self.received.put((message.topic, message.payload))
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="stage")
+        self._client.on_message = lambda _c, _u, message: self.received.put((message.topic, bytes(message.payload)))
 
     def __enter__(self) -> Self:
         self._client.connect(self.broker.host, self.broker.port)

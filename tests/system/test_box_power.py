@@ -4,10 +4,11 @@ often."""
 import pytest
 from sealwire import chain, errors, messages
 
+from hardware.sim.flash import LastWrite
 from tests.system.stage import COMMITTEE, WAIT, Stage
 
 
-def cut_and_boot(stage: Stage, last_write: str = "keep") -> None:
+def cut_and_boot(stage: Stage, last_write: LastWrite = "keep") -> None:
     boots = len(stage.log(chain.BOOT))
     stage.box.cut_power(last_write)
     stage.box.wait_shutter(COMMITTEE, "closed", WAIT)
@@ -17,7 +18,7 @@ def cut_and_boot(stage: Stage, last_write: str = "keep") -> None:
 
 @pytest.mark.parametrize("presses", [0, 1])
 @pytest.mark.parametrize("last_write", ["keep", "drop", "tear", "garble"])
-def test_power_cut_while_open_spends_all_that_remained(stage: Stage, presses: int, last_write: str) -> None:
+def test_power_cut_while_open_spends_all_that_remained(stage: Stage, presses: int, last_write: LastWrite) -> None:
     request = stage.open()
     for _ in range(presses):
         assert stage.box.press(COMMITTEE)

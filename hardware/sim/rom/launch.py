@@ -2,8 +2,8 @@
 
     python launch.py IMAGE [options and program for micropython …]
 
-The PyPI package runs the VM inside the Python process that calls it, so what is mapped here is the VM's to read, outside its heap. The
-firmware finds address and size in SEALBOX_ROM; `boot.py` mounts it.
+The PyPI package runs the VM inside the Python process that calls it, so what is mapped here is the VM's to read,
+outside its heap. `boot.py` finds address and size in SEALBOX_ROM and mounts it.
 """
 
 import ctypes
