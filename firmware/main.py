@@ -74,7 +74,7 @@ async def listen(board: object, me: object, fields: dict) -> None:
     await Console(board, me, DATA, fields).run(data)
 
 
-async def set_up(board: object, me: object) -> dict:
+async def set_up(board: object, me: object) -> None:
     """Wait until the box is told its site; the codes stay on the display while the button is held."""
     from sealbox.console import Console
 
@@ -87,7 +87,6 @@ async def set_up(board: object, me: object) -> dict:
         await asyncio.sleep_ms(50)
     for task in tasks:
         task.cancel()
-    return console.fields
 
 
 async def feed(board: object) -> None:
@@ -161,7 +160,8 @@ async def main(board: object) -> None:
         me = identity.load(DATA, board, "log" in os.listdir(DATA))
         fields = config.load(DATA)
         if fields is None:
-            fields = await set_up(board, me)
+            await set_up(board, me)
+            board.reset()  # what setting up took in memory is free again
         await asyncio.gather(listen(board, me, fields), serve(board, me, fields))
     except (OSError, LogCorrupt, DecodeError, identity.KeyLost) as error:
         print("out of order:", repr(error))
