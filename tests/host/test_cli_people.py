@@ -331,7 +331,11 @@ def test_receipt_for_the_bytes_ends_the_wait_only_when_it_is_a_refusal(site: Sit
     def answer(reference: bytes, result: int) -> None:
         host.receipt(site.host, reference, result, kid)
 
-    host.on_message = lambda: (answer(others, errors.BAD_SIGNATURE), answer(hashlib.sha256(kept.raw).digest(), 0))
+    def mislead() -> None:
+        answer(others, errors.BAD_SIGNATURE)
+        answer(hashlib.sha256(kept.raw).digest(), errors.ACCEPTED)
+
+    host.on_message = mislead
     run_json(keeper_app, site.folder / KEEPER, "send", "--timeout", "0.5", code=3)
     host.on_message = lambda: answer(hashlib.sha256(kept.raw).digest(), errors.UNKNOWN_SIGNER)
     run_json(keeper_app, site.folder / KEEPER, "send", "--timeout", "20")

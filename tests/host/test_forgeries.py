@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sealhost.signing import keys
 from sealhost.store import sites
-from sealwire import errors, messages, topics
+from sealwire import chain, errors, messages, topics
 
 from tests.host.village import People, Village
 
@@ -73,3 +73,102 @@ def test_genuine_message_under_another_topic_gets_no_receipt_that_could_be_carri
     assert village.tell("first", raw) == "silence"
     assert receipts(village, "first") == []
     assert village.tell("keeper", raw) == "accepted"
+
+
+# --- what waits for a box ---
+
+
+def denied_while_open(village: Village) -> tuple[bytes, bytes]:
+    """(request, denial): the bay is open, an officer denies, and the box is out of reach."""
+    village.box.press_and_close = False
+    request = village.approved()
+    assert village.box.opened
+    village.box_listens = False
+    denial = village.decide("first", request, messages.DENY)
+    assert village.tell("first", denial) == "accepted"
+    return request, denial
+
+
+def sent_to_box(village: Village, raw: bytes, after_s: int = 0) -> int:
+    """How often a message is published to the box, once so much time has passed."""
+    before = len(village.sent)
+    village.now += after_s
+    village.run()
+    topic = topics.box_in(village.site, village.box.kid, village.host.kid)
+    return [(send.topic, send.payload) for send in village.sent[before:]].count((topic, raw))
+
+
+def forge(village: Village, request: bytes, denial: bytes) -> None:
+    """An entry that the box did not write, as if it had the denial."""
+    fields = {"request": village.reference(request), "verdict": 2, "person": 2, "message": village.reference(denial)}
+    entry = chain.build_entry(chain.DECISION, village.now, fields)
+    item = messages.build_item(messages.ENTRIES, {"first": village.box.seq + 1, "entries": [entry]})
+    village.service.handle(topics.box_out(village.site, village.box.kid), item)
+
+
+@pytest.mark.parametrize("reason", ["too_fast", "newer_roster", "no_roster", "bay_busy", "log_full", "flash_failed"])
+def test_refusal_that_may_pass_does_not_end_the_sending(village: Village, reason: str):
+    _, denial = denied_while_open(village)
+    number = getattr(errors, reason.upper())
+    village.box.write(chain.REFUSED, reason=number, message=village.reference(denial), unlogged=0)
+    village.box.hello()
+    village.run()
+    assert village.views.boxes(village.site)[0]["proven_seq"] == village.box.seq
+    assert sent_to_box(village, denial, 300) == 1
+
+
+def test_last_word_of_a_box_ends_the_sending_once_it_is_proven(village: Village):
+    _, denial = denied_while_open(village)
+    refused = {"reason": errors.SIGNER_NOT_VALID, "message": village.reference(denial), "unlogged": 0}
+    village.box.write(chain.REFUSED, **refused)
+    assert sent_to_box(village, denial, 300) == 1
+    village.box.hello()
+    village.run()
+    assert sent_to_box(village, denial, 300) == 0
+
+
+def test_forged_entry_that_names_a_denial_holds_it_back_for_minutes_at_most(village: Village):
+    request, denial = denied_while_open(village)
+    forge(village, request, denial)
+    assert sent_to_box(village, denial, 20) == 0
+    assert sent_to_box(village, denial, 300) == 1
+
+
+def test_what_a_forged_entry_held_back_is_sent_at_once_when_the_box_writes_another_entry(village: Village):
+    request, denial = denied_while_open(village)
+    forge(village, request, denial)
+    village.box.write(chain.POWER, what=2)
+    assert sent_to_box(village, denial) == 1
+
+
+def test_what_a_forged_entry_held_back_is_sent_at_once_when_a_challenge_contradicts_it(village: Village):
+    request, denial = denied_while_open(village)
+    forge(village, request, denial)
+    village.box.write(chain.POWER, announce=False, what=2)
+    village.box.receive(messages.build_item(messages.ASK, {"bay": 2}))
+    assert sent_to_box(village, denial) == 1
+
+
+def test_forged_intent_holds_a_grant_back_no_longer_than_its_window(village: Village):
+    village.box_listens = False
+    request = village.approved()
+    village.box.receive(messages.build_item(messages.ASK, {"bay": 1}))
+    village.run()
+    (grant,) = [
+        send.payload for send in village.sent if send.payload[:1] == b"\xd2" and is_grant(village, send.payload)
+    ]
+    fields = {"bay": 1, "request": village.reference(request), "grant": village.reference(grant), "spends": 2}
+    entry = chain.build_entry(chain.INTENT, village.now, {**fields, "roster": 1, "people": [2, 3]})
+    item = messages.build_item(messages.ENTRIES, {"first": village.box.seq + 1, "entries": [entry]})
+    village.service.handle(topics.box_out(village.site, village.box.kid), item)
+    assert village.state(request) == "open"
+    village.box_listens = True
+    village.now += 125
+    village.run()
+    assert village.box.opened == [village.reference(request)]
+    assert village.state(request) == "finished"
+
+
+def is_grant(village: Village, raw: bytes) -> bool:
+    """Whether these bytes are a grant."""
+    return village.message(raw).number == messages.GRANT

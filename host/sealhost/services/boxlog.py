@@ -27,10 +27,15 @@ _log = structlog.get_logger(__name__)
 
 MAX_STAGED = 2 * limits.KEEP_ENTRIES
 """More than a box keeps unproven; entries are unsigned, so somebody else might send them."""
-UNPROVEN_WAIT_S = 90_000
-"""A box proves its log at least daily: until then what it seems to have is not sent again."""
-UNPROVEN_GRANT_WAIT_S = 900
-"""A checkpoint follows each closing, and a bay is open for ten minutes at most."""
+UNPROVEN_WAIT_S = 120
+"""A checkpoint follows what reached a box: so long, what it seems to have is not sent again."""
+CLOSING_S = 60
+"""A checkpoint follows each closing: so long after the end of a window, a grant that seems taken is not sent again."""
+PASSING = (
+    *(errors.TOO_FAST, errors.NEWER_ROSTER, errors.NO_ROSTER),
+    *(errors.BAY_BUSY, errors.LOG_FULL, errors.FLASH_FAILED),
+)
+"""Reasons of a box that are not its last word: the same message passes later."""
 
 
 def acknowledge(turn: Turn, box: Row[Any]) -> None:
@@ -55,7 +60,7 @@ def take_entries(turn: Turn, box: Row[Any], fields: dict[str, Any]) -> None:
             known = boxes.staged_at(turn.tx, box.site, box.kid, number)
             if known is not None and known.raw == raw:
                 continue
-            boxes.unstage(turn.tx, box.site, box.kid, number)
+            _drop_staged(turn, box, number)
             seq, head = number - 1, boxes.head_at(turn.tx, box.site, box.kid, number - 1) or box.head
         if number != seq + 1:
             break
@@ -123,15 +128,36 @@ def _granted(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
         outbox.set_grant(turn.tx, box.site, grant.reference, "taken")
         outbox.answered(turn.tx, box.site, grant.reference)
     else:
-        outbox.hold(turn.tx, box.site, grant.reference, turn.now + UNPROVEN_GRANT_WAIT_S)
+        window = _open_seconds(turn, box.site, grant.request)
+        outbox.hold(turn.tx, box.site, grant.reference, turn.now + window + CLOSING_S)
+
+
+def _open_seconds(turn: Turn, site: bytes, reference: bytes) -> int:
+    """How long a bay may be open for a request, by its rule."""
+    roster, stored = turn.roster(site), message_store.find(turn.tx, site, reference)
+    if roster is not None and stored is not None:
+        digest = messages.read(stored.raw, site)["rule"]
+        for rule in roster.fields["rules"]:
+            if messages.rule_digest(rule) == digest:
+                return int(rule["open_seconds"])
+    return limits.OPEN_SECONDS
+
+
+def _drop_staged(turn: Turn, box: Row[Any], first: int = 0) -> None:
+    """Forget staged entries that were not the box's: whatever they delayed is shown, asked for and sent again now."""
+    boxes.unstage(turn.tx, box.site, box.kid, first)
+    outbox.hurry(turn.tx, turn.now, box.site, box.kid)
+    message_store.hurry(turn.tx, turn.now, box.site, box.kid)
+    for row in message_store.of_bay(turn.tx, box.site, box.kid):
+        refresh(turn, box.site, row.reference)
 
 
 def _refused(turn: Turn, box: Row[Any], message: bytes, reason: int, proven: bool) -> None:
-    """The box refused a message: a grant is taken back and made again later, anything else is no longer repeated."""
+    """The box refused a message: a grant is made again later, anything else repeated only if the reason may pass."""
     site = box.site
     grant = outbox.grant(turn.tx, site, message)
     if grant is None:
-        if proven:
+        if proven and reason not in PASSING:
             outbox.answered(turn.tx, site, message)
         return
     row = message_store.request(turn.tx, site, grant.request)
@@ -161,11 +187,8 @@ def take_checkpoint(turn: Turn, box: Row[Any], message: Message, answer: bool) -
         _prove(turn, box, message)
     else:
         if boxes.staged_at(turn.tx, box.site, box.kid, seq) is not None:
-            boxes.unstage(turn.tx, box.site, box.kid)
+            _drop_staged(turn, box)
             _log.warning("staged entries do not fit the checkpoint: dropped", box=box.kid.hex(), seq=seq)
-            outbox.hurry(turn.tx, turn.now, box.site, box.kid)
-            for row in message_store.of_bay(turn.tx, box.site, box.kid):
-                refresh(turn, box.site, row.reference)
     _note(turn, box, message)
     current = boxes.get(turn.tx, box.site, box.kid)
     if answer and current is not None:
@@ -232,7 +255,7 @@ def take_challenge(turn: Turn, box: Row[Any], message: Message) -> None:
     if head is not None and head != message["head"]:
         if message["seq"] <= box.seq:
             raise Refused(errors.OTHER_CHAIN, "the challenge does not continue the stored log")
-        boxes.unstage(turn.tx, box.site, box.kid)
+        _drop_staged(turn, box)
         head = None
     if known is None or known.nonce != message["nonce"]:
         boxes.put_challenge(
