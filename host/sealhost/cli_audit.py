@@ -15,7 +15,6 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from sealwire.errors import SealwireError
 
@@ -24,6 +23,7 @@ from sealhost.audit.export import export_site
 from sealhost.audit.ledger import LedgerLine
 from sealhost.audit.rosters import Trust
 from sealhost.audit.verify import Result, verify_bundle
+from sealhost.cli_records import print_records
 from sealhost.config import Settings
 from sealhost.signing import keys
 from sealhost.store import sites
@@ -133,7 +133,8 @@ def _show(result: Result) -> None:
     proven = ", ".join(f"box {box.kid[:8]}: {box.proven} of {box.entries} entries proven" for box in result.boxes)
     console.print(f"Site {result.site}, exported {_local(result.made)}", highlight=False)
     console.print(f"{result.rosters} rosters, {result.messages} messages; {proven or 'no box'}", highlight=False)
-    console.print(_table(result))
+    zone = datetime.now(UTC).astimezone().strftime("%Z %z")
+    print_records(console, _COLUMNS, map(_cells, result.ledger), title=f"Ledger of seal use (times: {zone})")
     for event in result.events:
         console.print(
             f"{_local(event.time)}  box {event.box.hex()[:8]}, entry {event.seq}: {event.name}", highlight=False
@@ -156,16 +157,19 @@ def _show(result: Result) -> None:
         console.print(f"... and {len(result.findings) - FINDINGS_SHOWN} more: --json has all of them")
 
 
-def _table(result: Result) -> Table:
-    table = Table(title=f"Ledger of seal use (times: {datetime.now(UTC).astimezone().strftime('%Z %z')})")
-    for name in ("Request", "Raised", "Seal", "Matter", "Keeper", "Approved by", "State"):
-        table.add_column(name, overflow="fold")
-    for name in ("Approved", "Pressed", "Declared"):
-        table.add_column(name, justify="right")
-    table.add_column("Opened", overflow="fold")
-    for line in result.ledger:
-        table.add_row(*(Text(cell) for cell in _cells(line)))
-    return table
+_COLUMNS = (
+    "Request",
+    "Raised",
+    "Seal",
+    "Matter",
+    "Keeper",
+    "Approved by",
+    "State",
+    "Approved",
+    "Pressed",
+    "Declared",
+    "Opened",
+)
 
 
 def _cells(line: LedgerLine) -> list[str]:

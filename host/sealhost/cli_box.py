@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from sealhost.app import HostError
 from sealhost.cli_common import (
@@ -21,6 +20,7 @@ from sealhost.cli_common import (
     print_json,
 )
 from sealhost.cli_provision import provision_app
+from sealhost.cli_records import print_records
 from sealhost.services.views import Views
 
 box_app = typer.Typer(no_args_is_help=True, help="Boxes: what this host knows of them, and setting one up.")
@@ -40,13 +40,14 @@ def list_boxes(home: HomeOption = DEFAULT_HOME, site: SiteOption = None, as_json
     if as_json:
         print_json(found)
         return
-    table = Table("box", "seals", "there", "last heard", "log stored to", "received to", "roster", "firmware")
+    columns = ("box", "seals", "there", "last heard", "log stored to", "received to", "roster", "firmware")
+    rows = []
     for box in found:
         seals = ", ".join(bay["seal"] for bay in box["bays"])
         there = "yes" if box["online"] else "no"
         numbers = [str(box[name]) for name in ("proven_seq", "received_seq", "roster")]
-        table.add_row(box["kid"][:8], seals, there, _when(box["seen"]), *numbers, box["firmware"])
-    Console().print(table)
+        rows.append((box["kid"][:8], seals, there, _when(box["seen"]), *numbers, box["firmware"]))
+    print_records(Console(), columns, rows)
 
 
 @box_app.command("show")

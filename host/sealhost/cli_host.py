@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from sealwire import messages
 from sealwire.roster import check_authority
 
@@ -31,6 +30,7 @@ from sealhost.cli_common import (
     plain_errors,
     print_json,
 )
+from sealhost.cli_records import print_records
 from sealhost.config import FILE_NAME, TEMPLATE
 from sealhost.services.context import Context
 from sealhost.services.views import Views
@@ -178,10 +178,8 @@ def ledger(home: HomeOption = DEFAULT_HOME, site: SiteOption = None, as_json: Js
     if as_json:
         print_json(lines)
         return
-    table = Table("request", "when", "seal", "matter", "keeper", "approved by", "state", "approved", "pressed", "said")
-    for line in lines:
-        table.add_row(*_cells(line))
-    Console().print(table)
+    columns = ("request", "when", "seal", "matter", "keeper", "approved by", "state", "approved", "pressed", "declared")
+    print_records(Console(), columns, map(_cells, lines))
 
 
 def _cells(line: dict[str, Any]) -> list[str]:
