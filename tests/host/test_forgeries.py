@@ -119,8 +119,8 @@ def test_refusal_that_may_pass_does_not_end_the_sending(village: Village, reason
 
 def test_last_word_of_a_box_ends_the_sending_once_it_is_proven(village: Village):
     _, denial = denied_while_open(village)
-    refused = {"reason": errors.SIGNER_NOT_VALID, "message": village.reference(denial), "unlogged": 0}
-    village.box.write(chain.REFUSED, **refused)
+    reference = village.reference(denial)
+    village.box.write(chain.REFUSED, reason=errors.SIGNER_NOT_VALID, message=reference, unlogged=0)
     assert sent_to_box(village, denial, 300) == 1
     village.box.hello()
     village.run()

@@ -16,7 +16,7 @@ from sealhost.audit.standing import LogReader
 
 
 def _loose(reader: LogReader, seq: int, entry: Entry) -> None:
-    """A denial, withdrawal or finish that reached the box by itlog."""
+    """A denial, withdrawal or finish that reached the box by itself."""
     decision = entry.kind == chain.DECISION
     message = reader.letter(seq, entry["message"], messages.DECISION if decision else messages.FINISH)
     roster = reader.roster(seq)
@@ -54,8 +54,9 @@ def _reset(reader: LogReader, seq: int, entry: Entry) -> None:
         _same(reader, seq, entry, message, ("clears", "utc"))
         anchor = message["anchor_seq"]
         late = entry["clears"] & CLEARS_TAMPER and anchor < reader.stand.alarm
+        late = late or (entry["clears"] & CLEARS_CLOCK and anchor < reader.stand.clock)
         if late or not reader.on_chain(seq, anchor, message["anchor_head"]):
-            why = f"the reset of entry {seq} was not made for this log, or before the alarm that it clears"
+            why = f"the reset of entry {seq} was made for another log, or before the alarm or the clock that it ends"
             reader.blame(seq, errors.name_of(errors.UNANCHORED), why)
         held = reader.roster(seq) if reader.stand.roster else None
         keys = reader.authority()[0]
@@ -66,11 +67,15 @@ def _reset(reader: LogReader, seq: int, entry: Entry) -> None:
         reader.stand.alarm = 0
     if entry["clears"] & CLEARS_CLOCK:
         reader.stand.clock, reader.stand.clock_set = seq, True
+        reader.stand.time = entry["utc"]  # the one way back
 
 
 def _time(reader: LogReader, seq: int, entry: Entry) -> None:
     if reader.stand.clock_set:
         reader.blame(seq, Check.CLOCK_SET, f"entry {seq} sets a clock that ran: only the authority's reset may")
+    if seq > 1 and entry["utc"] < reader.log.entry(seq - 1).time:
+        why = f"entry {seq} sets the clock back: only the authority's reset may"
+        reader.blame(seq, errors.name_of(errors.TIMES_OUT_OF_ORDER), why)
     message = reader.letter(seq, entry["message"], messages.TIME)
     if message is not None:
         _for_this_box(reader, seq, message)

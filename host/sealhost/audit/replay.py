@@ -23,6 +23,8 @@ from sealhost.audit.openings import judge_intent
 from sealhost.audit.rosters import RosterChain, Verify
 from sealhost.audit.standing import LogReader, Opening
 
+_CLOSING = 2  # phase of a jam
+
 
 class Replay(LogReader):
     """Goes through one log."""
@@ -128,7 +130,7 @@ class Replay(LogReader):
             return  # said by `check_adopted`, or where the chain of rosters breaks
         if entry["digest"] != self.rosters.digests[version]:
             self.blame(seq, Check.ROSTER_ENTRY, f"the box adopted another roster {version} than the one in the bundle")
-        if self.stand.open:
+        if not all(opening.stuck for opening in self.stand.open.values()):
             self.blame(seq, Check.ROSTER_ENTRY, f"the box adopted roster {version} while a bay was open")
         try:
             roster.box(self.log.kid)
@@ -206,6 +208,7 @@ class Replay(LogReader):
         opening = self.stand.open.get(entry["bay"])
         if opening is not None and opening.request == entry.get("request"):
             opening.jams += 1
+            opening.stuck = entry["phase"] == _CLOSING
 
     def _tamper(self, seq: int, entry: Entry) -> None:
         self.note(seq, entry)

@@ -33,6 +33,7 @@ class Opening:
     closed: int | None = None
     cause: str = ""
     jams: int = 0
+    stuck: bool = False  # the shutter did not close: the bay is jammed, its request not ended
     rebooted: bool = False  # the box started while this was open
 
 
