@@ -132,7 +132,7 @@ class Wire:
         """The first log entry of a kind that fits, with its place in the log."""
 
         def wanted(heard: Heard) -> tuple[int, chain.Entry] | None:
-            for seq, raw in _entries(heard.payload):
+            for seq, raw in entries_of(heard.payload):
                 entry = chain.read_entry(raw)
                 if entry.kind == kind and fits(entry):
                     return seq, entry
@@ -147,7 +147,7 @@ class Wire:
             return None
 
 
-def _entries(payload: bytes) -> Iterator[tuple[int, bytes]]:
+def entries_of(payload: bytes) -> Iterator[tuple[int, bytes]]:
     """The log entries in what a box published, with their places."""
     try:
         number, fields = messages.read_item(payload)

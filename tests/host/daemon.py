@@ -20,6 +20,7 @@ from sealhost.signing import keys
 from sealhost.store import sites
 from sealhost.store.database import Database
 from sealwire import errors, messages, topics
+from sealwire.errors import SealwireError
 
 from tests.host.village import People
 from tests.vms import ROOT
@@ -107,6 +108,10 @@ class Everybody:
         signer = self.people.authority if who == "authority" else self.people.keys[who]
         self._link.publish(topics.host_in(self.people.site, signer.kid), raw)
 
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
+        """Publish anything anywhere; returns when the broker has it."""
+        assert self._link.publish(topic, payload, retain=retain).wait(WAIT_S), "the broker did not take it"
+
     def tell(self, who: str, raw: bytes) -> str:
         """Publish until there is a receipt; what it says."""
         reference = self.people.reference(raw)
@@ -125,7 +130,10 @@ class Everybody:
             return self._receipts.pop(reference, None)
 
     def _on_mail(self, mail: Mail) -> None:
-        message = messages.read(mail.payload, self.people.site)
+        try:
+            message = messages.read(mail.payload, self.people.site)
+        except SealwireError:
+            return  # somebody's garbage
         if message.number == messages.RECEIPT:
             with self._heard:
                 self._receipts[message["reference"]] = errors.name_of(message["result"])

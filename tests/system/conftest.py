@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Broker, broker, mosquitto, rumqttd  # noqa: F401
+from tests.brokers import Broker, broker, make_broker, mosquitto, rumqttd  # noqa: F401
+from tests.system.site import Site
 from tests.system.stage import Stage
 
 
@@ -14,3 +15,65 @@ def stage(tmp_path: Path, rumqttd: Broker, firmware_image: tuple[Path, ...]) -> 
     """A set-up box on the embedded broker; the test plays host and people."""
     with Stage(tmp_path / "box", rumqttd, modules=firmware_image) as ready:
         yield ready
+
+
+class Sites:
+    """The sites that a worker's tests share, one for each kind of broker; a broken one is not used again."""
+
+    def __init__(self, folder: Path, image: tuple[Path, ...]) -> None:
+        self._folder = folder
+        self._image = image
+        self._made: dict[str, tuple[Site, Broker]] = {}
+        self._count = 0
+
+    def get(self, kind: str) -> Site:
+        """The site on this kind of broker."""
+        if kind not in self._made:
+            self._count += 1
+            folder = self._folder / f"{kind}-{self._count}"
+            started = make_broker(kind, folder / "broker")
+            self._made[kind] = (Site(folder, started, self._image), started)
+        return self._made[kind][0]
+
+    def drop(self, kind: str) -> None:
+        """End the site on this kind of broker."""
+        site, started = self._made.pop(kind)
+        site.close()
+        started.stop()
+
+    def close(self) -> None:
+        """End all."""
+        for kind in list(self._made):
+            self.drop(kind)
+
+
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory: pytest.TempPathFactory, firmware_image: tuple[Path, ...]) -> Iterator[Sites]:
+    """What `site` and `either_site` take from."""
+    made = Sites(tmp_path_factory.mktemp("sites"), firmware_image)
+    yield made
+    made.close()
+
+
+def _lend(sites: Sites, kind: str) -> Iterator[Site]:
+    """A site for one test, at rest before and after."""
+    try:
+        lent = sites.get(kind)
+        lent.rest()
+        yield lent
+        lent.rest()
+    except BaseException:
+        sites.drop(kind)
+        raise
+
+
+@pytest.fixture
+def site(sites: Sites) -> Iterator[Site]:
+    """A whole site on the embedded broker; other tests have used it before."""
+    yield from _lend(sites, "rumqttd")
+
+
+@pytest.fixture(params=["rumqttd", "mosquitto"])
+def either_site(request: pytest.FixtureRequest, sites: Sites) -> Iterator[Site]:
+    """A whole site, once on each kind of broker."""
+    yield from _lend(sites, request.param)

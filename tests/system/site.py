@@ -1,0 +1,373 @@
+"""A whole site: a broker, a real `sealhost run`, real firmware in a virtual box, and everybody's keys.
+
+Guarantees: what tests wait for is an event on the broker, on the box or in the host's log, never a length of time; all
+processes have ended when `Site.close` returns. The people speak to the host as their apps do: each message again until
+its receipt comes.
+"""
+
+import hashlib
+import json
+import re
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sealhost import demo_stage
+from sealhost.cli import app
+from sealhost.signing import keys
+from sealwire import chain, cose, errors, messages, topics
+from sealwire.errors import SealwireError
+from sealwire.messages import Message
+from typer.testing import CliRunner
+
+from hardware.sim import VirtualBox
+from tests.brokers import Broker
+from tests.host.daemon import Everybody, HostProcess, eventually
+from tests.host.village import People
+
+WAIT_S = 30.0  # before a wait gives up; never a pass mark
+BAY = 1
+Fields = dict[str, Any]
+
+
+class Ear(demo_stage.Wire):
+    """Hears everything on the broker."""
+
+    def heard(self, number: int, fits: Callable[[Message], bool] = lambda _: True) -> list[Message]:
+        """All messages of a type that fit, as heard so far."""
+        with self._news:
+            payloads = [heard.payload for heard in self._heard]
+        found = [self._read(payload) for payload in payloads if payload[:1] == b"\xd2"]
+        return [one for one in found if one is not None and one.number == number and fits(one)]
+
+    def last(self, topic: str, fits: Callable[[bytes], bool]) -> bytes:
+        """Wait for something that fits on a topic; the last that was heard there."""
+        self.wait(lambda heard: True if heard.topic == topic and fits(heard.payload) else None, topic)
+        with self._news:
+            return [heard.payload for heard in self._heard if heard.topic == topic][-1]
+
+    def nth(self, kind: int, count: int, fits: Callable[[chain.Entry], bool]) -> tuple[int, chain.Entry]:
+        """The count-th log entry of a kind that fits, with its place in the log."""
+        seen: set[int] = set()
+
+        def wanted(heard: demo_stage.Heard) -> tuple[int, chain.Entry] | None:
+            for seq, raw in demo_stage.entries_of(heard.payload):
+                entry = chain.read_entry(raw)
+                if entry.kind == kind and fits(entry):
+                    seen.add(seq)
+                    if len(seen) == count:
+                        return seq, entry
+            return None
+
+        return self.wait(wanted, f"log entry {chain.names()[kind]} number {count}")
+
+    def acked(self, seq: int, host: bytes) -> None:
+        """Wait until the host said that it has proven and stored the log up to there."""
+        self.message(messages.ACK, lambda ack: ack.kid == host and bool(ack["seq"] >= seq))
+
+
+class PublishedBox:
+    """What people know of the box: its key, and the last point of its log that it signed."""
+
+    def __init__(self, ear: Ear, public_key: bytes) -> None:
+        self.signer = self
+        self.public_key = public_key
+        self.kid = cose.key_id(public_key)
+        self._ear = ear
+
+    def _signed(self, message: Message) -> bool:
+        try:
+            message.check(self.public_key, keys.verify)
+        except SealwireError:
+            return False
+        return True
+
+    @property
+    def checkpoint(self) -> Message:
+        """The last checkpoint."""
+        found = self._ear.heard(messages.CHECKPOINT, self._signed)
+        return max(found, key=lambda one: (int(one["boot"]), int(one["seq"])))
+
+    @property
+    def seq(self) -> int:
+        """Where the log ends, by the last checkpoint."""
+        return int(self.checkpoint["seq"])
+
+    @property
+    def head(self) -> bytes:
+        """The chain's head there."""
+        return bytes(self.checkpoint["head"])
+
+
+class Site:
+    """The whole. `broker` None: the host's embedded one, which ends with it. `through`: where the host connects to."""
+
+    def __init__(
+        self, folder: Path, broker: Broker | None, image: tuple[Path, ...], through: str | None = None
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.people = People()
+        self.site = self.people.site
+        self.people.keys |= {f"{name}, second device": key for name, key in self.people.spare.items()}
+        self.people.keys["stranger"] = keys.generate()
+        self.box = VirtualBox(folder / "box", bays=2, modules=image)
+        url = None if broker is None else f"mqtt://{broker.host}:{broker.port}"
+        self.host = HostProcess(folder / "host", self.people, through or url)
+        self._closing: list[Callable[[], object]] = []
+        self._made = 0
+        self.version = 1
+        try:
+            self._begin(url)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, url: str | None) -> None:
+        self._closing.append(self.host.stop)
+        self.host.start()
+        self.url = url or str(self.host.info()["broker"])
+        self.ear = Ear(self.url, self.site)
+        self._closing.append(self.ear.close)
+        address, _, port = self.url.rpartition("/")[2].rpartition(":")
+        self.everybody = Everybody(self.people, address, int(port))
+        self._closing.append(self.everybody.stop)
+        self._closing.append(self.box.stop)
+        self.box.start()
+        self.box.power_on()
+        self._provision()
+        assert self.tell("authority", self.people.matters_message()) == "accepted"
+        assert self.tell("authority", self.people.roster()) == "accepted"
+        seq, _ = self.ear.entry(chain.ROSTER)
+        self.ear.acked(seq, self.people.host.kid)
+
+    def _provision(self) -> None:
+        """Over the console, with the command that anybody uses."""
+        self.box.wait_display("not set up", WAIT_S)
+        self.box.hold_button()
+        found = demo_stage.sealhost(
+            *("box", "provision", "--port", self.box.console_path, "--site", self.site.hex()),
+            *("--authority", self.people.authority.public_key.hex(), "--broker", self.url),
+        )
+        self.box.release_button()
+        box: Any = PublishedBox(self.ear, bytes.fromhex(found["public"]))
+        self.people.box = box
+        self.kid = bytes.fromhex(found["kid"])
+
+    def close(self) -> None:
+        """End everything, in whatever state it is."""
+        while self._closing:
+            self._closing.pop()()
+
+    # People
+
+    def tell(self, who: str, raw: bytes) -> str:
+        """Send somebody's message until its receipt comes; what that says."""
+        return self.everybody.tell(who, raw)
+
+    def request(self, who: str = "keeper", **changes: Any) -> Message:
+        """A request for two impressions that nobody made before; not sent yet."""
+        self._made += 1
+        self.people.now = int(time.time())
+        details = hashlib.sha256(b"details %d" % self._made).digest()
+        return self.read(self.people.request(who, **{"details": details, "roster": self.version, **changes}))
+
+    def decide(self, who: str, request: Message, verdict: int = messages.APPROVE, **changes: Any) -> bytes:
+        """Somebody's decision; not sent yet."""
+        self.people.now = int(time.time())
+        return self.people.decide(who, request.raw, verdict, **{"roster": self.version, **changes})
+
+    def ask_for(self, **changes: Any) -> Message:
+        """A request that the host accepted."""
+        request = self.request(**changes)
+        assert self.tell("keeper", request.raw) == "accepted"
+        return request
+
+    def approve(self, request: Message, *officers: str) -> None:
+        """Approvals that the host accepted, of two officers unless others are named."""
+        for officer in officers or ("first", "second"):
+            assert self.tell(officer, self.decide(officer, request)) == "accepted"
+
+    def deny(self, who: str, request: Message) -> None:
+        """A denial that the host accepted."""
+        assert self.tell(who, self.decide(who, request, messages.DENY)) == "accepted"
+
+    def substitute(self, who: str, person: int, **changes: Any) -> bytes:
+        """Somebody names who stands in for them."""
+        now = int(time.time())
+        fields = {"person": person, "from": now - 60, "until": now + 86400, "roster": self.version}
+        return self.people.sign(who, messages.SUBSTITUTE, **{**fields, **changes})
+
+    def ready(self, request: Message, who: str = "keeper") -> str:
+        """The keeper is at the box: asks it for its challenge and answers that; what the host's receipt says."""
+        known = {one["nonce"] for one in self.ear.heard(messages.GRANT, self._of_host)}
+        ask = messages.build_item(messages.ASK, {"bay": request["bay"]})
+        self.publish(topics.box_in(self.site, self.kid, self.people.keys[who].kid), ask)
+        challenge = self.ear.message(
+            messages.CHALLENGE, lambda one: bool(one["bay"] == request["bay"] and one["nonce"] not in known)
+        )
+        return self.tell(
+            who, self.people.sign(who, messages.READY, request=request.reference, nonce=challenge["nonce"])
+        )
+
+    def finish(self, request: Message, who: str = "keeper") -> str:
+        """The keeper ends a request; what the receipt says."""
+        return self.tell(who, self.people.sign(who, messages.FINISH, request=request.reference, reason=1))
+
+    def report(self, request: Message, impressions: int) -> str:
+        """The keeper declares; what the receipt says."""
+        fields: Fields = {"request": request.reference, "impressions": impressions, "photographs": []}
+        return self.tell("keeper", self.people.sign("keeper", messages.REPORT, **fields))
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Anybody publishes anything."""
+        self.everybody.publish(topic, payload)
+
+    def read(self, raw: bytes) -> Message:
+        """A message of this site."""
+        return messages.read(raw, self.site)
+
+    def _of_host(self, message: Message) -> bool:
+        return message.kid == self.people.host.kid
+
+    # The box
+
+    def of(self, request: Message, **fields: Any) -> Callable[[chain.Entry], bool]:
+        """Whether an entry speaks of a request, with these fields."""
+        wanted = {"request": request.reference, **fields}
+        return lambda entry: all(entry.get(name) == value for name, value in wanted.items())
+
+    def wait_open(self, request: Message) -> None:
+        """Until the shutter stands open for a request."""
+        self.ear.entry(chain.INTENT, self.of(request))
+        self.box.wait_shutter(request["bay"], "open", WAIT_S)
+
+    def press(self, request: Message, count: int = 1) -> None:
+        """Press the seal; the count-th press of this opening, once the box has counted it."""
+        assert self.box.press(request["bay"]), "the seal cannot be pressed"
+        self.ear.entry(chain.PRESS, self.of(request, count=count))
+
+    def closed(self, request: Message, **fields: Any) -> chain.Entry:
+        """The closing of a request, once the shutter is closed and the host has it for good."""
+        seq, entry = self.ear.entry(chain.CLOSED, self.of(request, **fields))
+        self.box.wait_shutter(request["bay"], "closed", WAIT_S)
+        self.ear.acked(seq, self.people.host.kid)
+        return entry
+
+    def use(self, request: Message, impressions: int = 2) -> None:
+        """From the open shutter to the last impression."""
+        self.wait_open(request)
+        for count in range(1, impressions + 1):
+            self.press(request, count)
+        assert self.closed(request)["cause"] == chain.LAST_IMPRESSION
+
+    def use_unheard(self, request: Message, impressions: int = 2) -> None:
+        """The same when a broker may lose what the box says: by what the box does and what the host then knows."""
+        self.box.wait_shutter(request["bay"], "open", WAIT_S)
+        for _ in range(impressions):
+            assert self.box.press(request["bay"]), "the seal cannot be pressed"
+        self.box.wait_shutter(request["bay"], "closed", WAIT_S)
+        assert self.wait_state(request, "finished")["pressed"] == impressions
+
+    def use_rest(self, request: Message, impressions: int, opening: int = 2) -> None:
+        """From a later opening, counted from 1, to the last impression."""
+        _, intent = self.ear.nth(chain.INTENT, opening, self.of(request))
+        assert intent["spends"] == impressions
+        self.box.wait_shutter(request["bay"], "open", WAIT_S)
+        for _ in range(impressions):
+            assert self.box.press(request["bay"]), "the seal cannot be pressed"
+        seq, entry = self.ear.nth(chain.CLOSED, opening, self.of(request))
+        assert (entry["pressed"], entry["cause"]) == (impressions, chain.LAST_IMPRESSION)
+        self.ear.acked(seq, self.people.host.kid)
+
+    def entries(self, kind: int, fits: Callable[[chain.Entry], bool] = lambda _: True) -> list[chain.Entry]:
+        """The proven entries of a kind that fit, as the host's export has them."""
+        return [entry for entry in self.proven_log() if entry.kind == kind and fits(entry)]
+
+    def intents(self, request: Message) -> int:
+        """How often the box's proven log says that it opened for a request."""
+        return len(self.entries(chain.INTENT, self.of(request)))
+
+    def proven_log(self) -> list[chain.Entry]:
+        """The log that the host has proven and stored."""
+        with zipfile.ZipFile(self.export()) as archive:
+            raw = archive.read(f"boxes/{self.kid.hex()}/entries.cbor")
+        from sealhost.audit.log import read_lines
+
+        return [chain.read_entry(line.raw) for line in read_lines(raw)[0]]
+
+    def reboot(self, last_write: Any = "keep") -> None:
+        """Cut the power and give it back; until the host has the new boot for good. Refusals are logged afresh."""
+        boots = int(self.box.state["boots"])
+        self.box.cut_power(last_write)
+        self.box.power_on()
+        seq, _ = self.ear.entry(chain.BOOT, lambda entry: bool(entry["boot"] > boots))
+        self.ear.acked(seq, self.people.host.kid)
+
+    # The host and the audit
+
+    def refusals(self, **fields: str) -> list[str]:
+        """The lines of the host's log for what it refused, with these fields."""
+        shown = [f"{name}={value!r}" for name, value in fields.items()]
+        lines = [line for line in self.host.log().splitlines() if "event='refused'" in line]
+        return [line for line in lines if all(re.search(rf"\b{re.escape(one)}(\s|$)", line) for one in shown)]
+
+    def line(self, request: Message) -> Fields:
+        """The request's line of the ledger."""
+        (found,) = [one for one in self.ledger() if one["request"] == request.reference.hex()]
+        return found
+
+    def ledger(self) -> list[Fields]:
+        """`sealhost ledger`."""
+        done = CliRunner().invoke(app, ["ledger", "--home", str(self.host.home), "--json"], catch_exceptions=False)
+        lines: list[Fields] = json.loads(done.stdout)
+        return lines
+
+    def wait_state(self, request: Message, state: str) -> Fields:
+        """The request's line of the ledger, once it has this state and that is proven."""
+        eventually(lambda: self._is(request, state), f"{state} of {messages.short_code(request.reference)}")
+        return self.line(request)
+
+    def _is(self, request: Message, state: str) -> bool:
+        line = self.line(request)
+        return line["state"] == state and bool(line["proven"])
+
+    def export(self) -> Path:
+        """`sealhost export`; the bundle."""
+        bundle = self.folder / "bundle.zip"
+        demo_stage.sealhost("export", "--home", self.host.home, "--out", bundle)
+        return bundle
+
+    def verified(self) -> Fields:
+        """Export and `sealhost verify`: what it says of a bundle in which everything holds."""
+        command = ["verify", str(self.export()), "--authority", self.people.authority.public_key.hex(), "--json"]
+        done = CliRunner().invoke(app, command, catch_exceptions=False)
+        found: Fields = json.loads(done.stdout)
+        assert done.exit_code == 0, json.dumps(found["findings"], ensure_ascii=False, indent=1)
+        return found
+
+    def verified_line(self, request: Message) -> Fields:
+        """The request's line of the verified ledger."""
+        (found,) = [line for line in self.verified()["ledger"] if line["request"] == request.reference.hex()]
+        return dict(found)
+
+    def rest(self) -> None:
+        """Bring the site to rest: no bay open, everything running. AssertionError when that cannot be had."""
+        self.unharmed()
+        self.box.press_button()
+        for bay in (1, 2):
+            self.box.wait_shutter(bay, "closed", WAIT_S)
+
+    def unharmed(self) -> None:
+        """Host and box run on without an error that nobody foresaw."""
+        assert "Traceback" not in self.host.log()
+        assert "gave up" not in self.host.log()
+        assert "Traceback" not in self.box.firmware_log()
+        assert self.box.state["vm"] == "running"
+
+
+def name(reason: int) -> str:
+    """A reason's name."""
+    return errors.name_of(reason)
