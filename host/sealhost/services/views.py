@@ -144,16 +144,17 @@ class Views:
 
 
 def _voices(turn: Turn, roster: Roster | None, row: Row[Any]) -> tuple[list[str], list[str]]:
-    approved: list[str] = []
-    denied: list[str] = []
+    """(who approved and did not take it back, who denied), by name."""
+    spoke: dict[str, set[int]] = {}
     for raw in message_store.of_request(turn.tx, row.site, row.reference, messages.DECISION):
         decision = messages.read(raw, row.site)
         try:
             number = roster.signer(decision.kid)[0]["number"] if roster is not None else 0
         except Refused:
             number = 0
-        names = approved if decision["verdict"] == messages.APPROVE else denied
-        names.append(_name(roster, number))
+        spoke.setdefault(_name(roster, number), set()).add(decision["verdict"])
+    approved = [name for name, verdicts in spoke.items() if verdicts == {messages.APPROVE}]
+    denied = [name for name, verdicts in spoke.items() if messages.DENY in verdicts]
     return approved, denied
 
 
