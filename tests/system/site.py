@@ -7,7 +7,9 @@ its receipt comes.
 
 import hashlib
 import json
+import queue
 import re
+import secrets
 import time
 import zipfile
 from collections.abc import Callable
@@ -16,6 +18,8 @@ from typing import Any
 
 from sealhost import demo_stage
 from sealhost.cli import app
+from sealhost.links.address import BrokerAddress
+from sealhost.links.mqtt import MqttLink
 from sealhost.signing import keys
 from sealwire import chain, cose, errors, messages, topics
 from sealwire.errors import SealwireError
@@ -62,10 +66,6 @@ class Ear(demo_stage.Wire):
             return None
 
         return self.wait(wanted, f"log entry {chain.names()[kind]} number {count}")
-
-    def acked(self, seq: int, host: bytes) -> None:
-        """Wait until the host said that it has proven and stored the log up to there."""
-        self.message(messages.ACK, lambda ack: ack.kid == host and bool(ack["seq"] >= seq))
 
 
 class PublishedBox:
@@ -131,8 +131,8 @@ class Site:
         self.url = url or str(self.host.info()["broker"])
         self.ear = Ear(self.url, self.site)
         self._closing.append(self.ear.close)
-        address, _, port = self.url.rpartition("/")[2].rpartition(":")
-        self.everybody = Everybody(self.people, address, int(port))
+        address = BrokerAddress.parse(self.url)
+        self.everybody = Everybody(self.people, address.host, address.port)
         self._closing.append(self.everybody.stop)
         self._closing.append(self.box.stop)
         self.box.start()
@@ -141,7 +141,7 @@ class Site:
         assert self.tell("authority", self.people.matters_message()) == "accepted"
         assert self.tell("authority", self.people.roster()) == "accepted"
         seq, _ = self.ear.entry(chain.ROSTER)
-        self.ear.acked(seq, self.people.host.kid)
+        self.acked(seq)
 
     def _provision(self) -> None:
         """Over the console, with the command that anybody uses."""
@@ -225,6 +225,23 @@ class Site:
         """Anybody publishes anything."""
         self.everybody.publish(topic, payload)
 
+    def retained(self, topic: str) -> bytes:
+        """What the broker keeps on a topic for whoever comes later, once there is something."""
+        address = BrokerAddress.parse(self.url)
+        kept: queue.Queue[bytes] = queue.Queue()
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end:
+            link = MqttLink(address, f"later-{secrets.token_hex(4)}", persistent=False)
+            link.subscribe(topic, lambda mail: kept.put(mail.payload) if mail.retained else None, retained=True)
+            link.start()
+            try:
+                return kept.get(timeout=1)
+            except queue.Empty:
+                continue
+            finally:
+                link.stop()
+        raise AssertionError(f"nothing is retained on {topic}")
+
     def read(self, raw: bytes) -> Message:
         """A message of this site."""
         return messages.read(raw, self.site)
@@ -253,8 +270,12 @@ class Site:
         """The closing of a request, once the shutter is closed and the host has it for good."""
         seq, entry = self.ear.entry(chain.CLOSED, self.of(request, **fields))
         self.box.wait_shutter(request["bay"], "closed", WAIT_S)
-        self.ear.acked(seq, self.people.host.kid)
+        self.acked(seq)
         return entry
+
+    def acked(self, seq: int) -> None:
+        """Wait until the host said that it has proven and stored the log up to there."""
+        self.ear.message(messages.ACK, lambda ack: self._of_host(ack) and bool(ack["seq"] >= seq))
 
     def use(self, request: Message, impressions: int = 2) -> None:
         """From the open shutter to the last impression."""
@@ -280,7 +301,7 @@ class Site:
             assert self.box.press(request["bay"]), "the seal cannot be pressed"
         seq, entry = self.ear.nth(chain.CLOSED, opening, self.of(request))
         assert (entry["pressed"], entry["cause"]) == (impressions, chain.LAST_IMPRESSION)
-        self.ear.acked(seq, self.people.host.kid)
+        self.acked(seq)
 
     def entries(self, kind: int, fits: Callable[[chain.Entry], bool] = lambda _: True) -> list[chain.Entry]:
         """The proven entries of a kind that fit, as the host's export has them."""
@@ -304,7 +325,7 @@ class Site:
         self.box.cut_power(last_write)
         self.box.power_on()
         seq, _ = self.ear.entry(chain.BOOT, lambda entry: bool(entry["boot"] > boots))
-        self.ear.acked(seq, self.people.host.kid)
+        self.acked(seq)
 
     # The host and the audit
 
