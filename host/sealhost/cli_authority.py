@@ -255,7 +255,7 @@ def _check(desk: Desk, value: draft.Row) -> None:
 @command(authority_app, "reset")
 def reset(
     clears: Annotated[str, typer.Option(help="What it clears: tamper, clock, or tamper,clock.")],
-    box: Annotated[str | None, typer.Option(help="The box: its short code, or its kid or how that begins.")] = None,
+    box: Annotated[str | None, typer.Option(help="The box: its code or kid, or how one begins.")] = None,
     yes: Yes = False,
     home: Home = DEFAULT_HOME,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
@@ -269,7 +269,7 @@ def reset(
     with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
         place = compose.find_box(desk.trust.roster, box)
         anchor = find_anchor(desk, session, place)
-        code = messages.short_code(place)
+        code = messages.long_code(place)
         desk.tell(say("will_reset", what=", ".join(words), box=code, seq=anchor["seq"]))
         ask(yes)
         fields = {

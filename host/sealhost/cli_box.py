@@ -21,6 +21,7 @@ from sealhost.cli_common import (
 )
 from sealhost.cli_provision import provision_app
 from sealhost.cli_records import print_records
+from sealhost.client.compose import key_code
 from sealhost.services.views import Views
 
 box_app = typer.Typer(no_args_is_help=True, help="Boxes: what this host knows of them, and setting one up.")
@@ -40,13 +41,13 @@ def list_boxes(home: HomeOption = DEFAULT_HOME, site: SiteOption = None, as_json
     if as_json:
         print_json(found)
         return
-    columns = ("box", "seals", "there", "last heard", "log stored to", "received to", "roster", "firmware")
+    columns = ("box", "code", "seals", "there", "last heard", "log stored to", "received to", "roster", "firmware")
     rows = []
     for box in found:
         seals = ", ".join(bay["seal"] for bay in box["bays"])
         there = "yes" if box["online"] else "no"
         numbers = [str(box[name]) for name in ("proven_seq", "received_seq", "roster")]
-        rows.append((box["kid"][:8], seals, there, _when(box["seen"]), *numbers, box["firmware"]))
+        rows.append((box["kid"][:8], box["code"], seals, there, _when(box["seen"]), *numbers, box["firmware"]))
     print_records(Console(), columns, rows)
 
 
@@ -81,7 +82,8 @@ def show(
 def _boxes(home: Any, site: str | None) -> list[dict[str, Any]]:
     with opened(home) as context:
         views = Views(context)
-        return views.boxes(choose_site(views.sites(), site))
+        found = views.boxes(choose_site(views.sites(), site))
+    return [{"kid": box["kid"], "code": key_code(bytes.fromhex(box["public"])), **box} for box in found]
 
 
 def _when(seconds: int) -> str:

@@ -57,7 +57,7 @@ def request(
     attend: Annotated[
         int, typer.Option(min=0, help="Minutes you stay at the box: until then it opens by itself.")
     ] = 30,
-    box: Annotated[str | None, typer.Option(help="The box: its short code, or its kid or how that begins.")] = None,
+    box: Annotated[str | None, typer.Option(help="The box: its code or kid, or how one begins.")] = None,
     bay: Annotated[int | None, typer.Option(help="The bay's number.")] = None,
     seal: Annotated[str | None, typer.Option(help="The seal's name, or a part of it.")] = None,
     wait: Wait = False,

@@ -14,7 +14,7 @@ from sealhost.client.errors import ClientError
 from sealhost.client.profile import Profile
 from sealhost.core.matters import list_digest
 from sealhost.signing import keys
-from sealwire import errors, messages
+from sealwire import cose, errors, messages
 from sealwire.roster import check_roster
 
 from tests.brokers import Broker, rumqttd  # noqa: F401
@@ -231,6 +231,7 @@ def test_enrolment_brings_a_new_key_into_the_draft_once(drafted: Path, tmp_path:
     made = run_json(keeper_app, person, "enrol", *options, "--broker", "mqtt://b", "--host-url", "http://h")
     shown = run_json_enrol(drafted, "show", made["file"])
     assert (shown["name"], shown["code"]) == ("王芳", made["code"])
+    assert made["code"] == messages.long_code(cose.key_id(bytes.fromhex(made["public"])))
     run_json_enrol(drafted, "add", made["file"])
     assert draft.load(drafted / "draft.toml")["person"][0]["keys"] == [made["public"]]
     assert run_json_enrol(drafted, "add", made["file"], code=1)["error"] == "key_present"
@@ -298,7 +299,9 @@ def test_a_reset_is_anchored_in_the_boxs_last_checkpoint(drafted: Path, host: St
     host.rosters = [Path(signed["file"]).read_bytes()]
     host.log([origin(host.site)])
     host.checkpoint()
-    code = messages.short_code(host.site.box.kid)
+    code = messages.long_code(host.site.box.kid)
+    assert len(code) == 19
+    assert code.startswith(messages.short_code(host.site.box.kid))
     run_json(authority_app, drafted, "reset", "--box", code, "--clears", "tamper,clock")
     (reset,) = host.said(messages.RESET)
     assert (reset["box"], reset["clears"]) == (host.site.box.kid, 3)

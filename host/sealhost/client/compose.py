@@ -47,8 +47,8 @@ def person_of(roster: Roster, text: str) -> dict[str, Any]:
 
 
 def key_code(public_key: bytes) -> str:
-    """The short code by which people compare a key."""
-    return messages.short_code(cose.key_id(public_key))
+    """The code by which people compare a key: long, as somebody may try many keys for one with the same code."""
+    return messages.long_code(cose.key_id(public_key))
 
 
 def places(roster: Roster) -> list[Place]:
@@ -57,7 +57,7 @@ def places(roster: Roster) -> list[Place]:
 
 
 def find_box(roster: Roster, box: str | None) -> bytes:
-    """The one box (kid) meant by its short code, or its kid or how that begins. ClientError: no_such_bay, which_bay."""
+    """The one box (kid) meant by its code or kid, or how one begins. ClientError: no_such_bay, which_bay."""
     found = {place.box for place in places(roster) if box is None or _means(box, place.box)}
     if len(found) != 1:
         raise ClientError("which_bay" if found else "no_such_bay", places="; ".join(map(place_text, places(roster))))
@@ -65,12 +65,11 @@ def find_box(roster: Roster, box: str | None) -> bytes:
 
 
 def _means(text: str, box: bytes) -> bool:
-    return box.hex().startswith(text.lower()) or messages.short_code(box).lower() == text.lower()
+    return box.hex().startswith(text.lower()) or messages.long_code(box).startswith(text.upper())
 
 
 def find_place(roster: Roster, box: str | None, bay: int | None, seal: str | None) -> Place:
-    """The one bay meant by a box (its kid or how that begins, or its short code), a bay number, a seal's name or a
-    part of it.
+    """The one bay meant by a box (its code or kid, or how one begins), a bay number, a seal's name or a part of it.
 
     ClientError: no_such_bay, which_bay.
     """

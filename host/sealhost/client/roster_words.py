@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from sealwire import cose, limits, messages
+from sealwire import limits, messages
 
 from sealhost.client import compose
 from sealhost.client.draft import duration_text
@@ -24,7 +24,7 @@ def describe(profile: Profile, roster: dict[str, Any]) -> list[str]:
     for box in roster["boxes"]:
         for bay in box["bays"]:
             numbers = [str(number) for number in range(1, limits.RULES + 1) if messages.has(bay["rules"], number)]
-            code = messages.short_code(cose.key_id(box["public"]))
+            code = compose.key_code(box["public"])
             lines.append(
                 say("roster_bay", box=code, bay=bay["number"], seal=bay["seal"], rules=", ".join(numbers) or "-")
             )
