@@ -166,8 +166,10 @@ def _refused(turn: Turn, box: Row[Any], message: bytes, reason: int, proven: boo
     if grant.state == "alive":
         outbox.set_grant(turn.tx, site, message, "refused", reason)
         outbox.answered(turn.tx, site, message)
+        # The box restarted, or the challenge grew old: a new one is all that is needed, the first time at once.
+        wait = 0 if reason == errors.STALE_NONCE and row.asks < 2 else delay_s(row.asks + 1)
         message_store.update_request(
-            turn.tx, site, grant.request, reason=reason, ask_at=turn.now + delay_s(row.asks + 1), asks=row.asks + 1
+            turn.tx, site, grant.request, reason=reason, ask_at=turn.now + wait, asks=row.asks + 1
         )
     if reason == errors.STALE_NONCE:
         boxes.drop_challenges(turn.tx, site, box.kid, nonce=grant.nonce)
