@@ -89,7 +89,7 @@ class Desk:
     def __init__(self, profile: Profile, as_json: bool, timeout_s: float) -> None:
         self.profile = profile
         self.trust = Trust(profile)
-        self.api = Api(profile)
+        self.api = Api(profile, self.trust.host_kids)
         self.cases = Cases(profile, self.trust, self.api)
         self.as_json = as_json
         self.timeout_s = timeout_s

@@ -119,6 +119,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The host did not let you in ({error}). Does the current roster list your key?",
         "主机拒绝登录（{error}）。现行名册中有您的密钥吗？",
     ),
+    "host_not_in_roster": (
+        "This host signs with a key that your roster does not list ({kid}). Nothing was given to it; tell the authority.",
+        "此主机的密钥不在您的名册中（{kid}）。未向其提交任何内容；请告知主管单位。",
+    ),
     "wrong_digest": (
         "The host's file is not the one that was signed. Do not go by it; tell the keeper and the authority.",
         "主机给出的文件与签署的不符。请勿采信，并告知印章管理员和主管单位。",

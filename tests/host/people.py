@@ -115,6 +115,7 @@ class StandIn:
         self.results: dict[int, int] = {}
         self.first_results: list[int] = []  # given before those
         self.silent = False
+        self.web_kid = site.host.kid  # which host it says it is, over HTTP
         self.on_message: Callable[[], object] = lambda: None  # called for each message heard
         self.heard: list[messages.Message] = []
         self.to_box: list[bytes] = []
@@ -240,9 +241,10 @@ def _handler(host: StandIn) -> type[BaseHTTPRequestHandler]:
             size = int(self.headers.get("Content-Length", 0))
             asked = json.loads(self.rfile.read(size))
             if self.path.endswith("/challenge"):
-                self.answer(200, {"challenge": "ab" * 32})
+                self.answer(200, {"challenge": "ab" * 32, "host": host.web_kid.hex()})
                 return
-            signed = b"sealbox/1/sign-in/" + SITE.hex().encode() + b"/" + bytes.fromhex(asked["challenge"])
+            named = f"sealbox/1/sign-in/{SITE.hex()}/{host.web_kid.hex()}/".encode()
+            signed = named + bytes.fromhex(asked["challenge"])
             known = [profile.signer for profile in host.site.profiles.values()] + [host.site.authority]
             signer = next((one for one in known if one.kid.hex() == asked["kid"]), None)
             if signer is None or not keys.verify(signer.public_key, signed, bytes.fromhex(asked["signature"])):

@@ -340,3 +340,16 @@ def test_receipt_for_the_bytes_ends_the_wait_only_when_it_is_a_refusal(site: Sit
     host.on_message = lambda: answer(hashlib.sha256(kept.raw).digest(), errors.UNKNOWN_SIGNER)
     run_json(keeper_app, site.folder / KEEPER, "send", "--timeout", "20")
     assert site.profiles[KEEPER].waiting() == []
+
+
+def test_host_that_the_roster_does_not_list_is_given_nothing(site: Site, host: StandIn) -> None:
+    raise_request(site)
+    blobs = len(host.blobs)
+    site.host = keys.generate()
+    host.web_kid = site.host.kid
+    refused = raise_request(site, "--timeout", "0.5", code=3)
+    assert host.web_kid.hex() in str(refused["detail"])
+    assert len(host.blobs) == blobs
+    host.rosters = [site.roster(2)]  # which lists it
+    raise_request(site)
+    assert len(host.blobs) > blobs

@@ -40,6 +40,11 @@ def http(village: Village, tmp_path: Path) -> Iterator[httpx.Client]:
     server.stop()
 
 
+def named(village: Village, host: keys.Signer) -> bytes:
+    """Site and host as a sign-in names them."""
+    return f"{village.site.hex()}/{host.kid.hex()}/".encode()
+
+
 def sign_in(
     village: Village, http: httpx.Client, signer: keys.Signer, prefix: bytes = b"sealbox/1/sign-in/"
 ) -> httpx.Response:
@@ -47,7 +52,7 @@ def sign_in(
     if asked.status_code != 200:
         return asked
     challenge = asked.json()["challenge"]
-    signature = signer.sign(prefix + village.site.hex().encode() + b"/" + bytes.fromhex(challenge))
+    signature = signer.sign(prefix + named(village, village.host) + bytes.fromhex(challenge))
     fields = {"kid": signer.kid.hex(), "challenge": challenge, "signature": signature.hex()}
     return http.post("/api/session", json=fields)
 
@@ -73,19 +78,33 @@ def test_signature_over_anything_else_does_not_sign_in(village: Village, http: h
 def test_challenge_works_once_and_for_its_own_key(village: Village, http: httpx.Client):
     signer = village.keys["keeper"]
     challenge = http.post("/api/session/challenge", json={"kid": signer.kid.hex()}).json()["challenge"]
-    signed = b"sealbox/1/sign-in/" + village.site.hex().encode() + b"/" + bytes.fromhex(challenge)
+    signed = b"sealbox/1/sign-in/" + named(village, village.host) + bytes.fromhex(challenge)
     fields = {"kid": signer.kid.hex(), "challenge": challenge, "signature": signer.sign(signed).hex()}
     assert http.post("/api/session", json=fields).status_code == 200
     assert http.post("/api/session", json=fields).json()["error"] == "bad_token"
     assert http.post("/api/session", json={**fields, "challenge": "00" * 32}).json()["error"] == "bad_token"
 
 
-def test_open_challenges_of_one_key_are_few(village: Village, http: httpx.Client):
-    kid = village.keys["keeper"].kid.hex()
-    codes = [http.post("/api/session/challenge", json={"kid": kid}).status_code for _ in range(10)]
-    assert (codes[0], codes[-1]) == (200, 429)
-    village.now += 200
-    assert http.post("/api/session/challenge", json={"kid": kid}).status_code == 200
+def test_strangers_who_ask_for_challenges_keep_nobody_from_signing_in(village: Village, http: httpx.Client):
+    signer = village.keys["keeper"]
+    asked = http.post("/api/session/challenge", json={"kid": signer.kid.hex()}).json()
+    for _ in range(50):
+        assert http.post("/api/session/challenge", json={"kid": signer.kid.hex()}).status_code == 200
+    assert asked["host"] == village.host.kid.hex()
+    signed = b"sealbox/1/sign-in/" + named(village, village.host) + bytes.fromhex(asked["challenge"])
+    fields = {"kid": signer.kid.hex(), "challenge": asked["challenge"], "signature": signer.sign(signed).hex()}
+    assert http.post("/api/session", json=fields).status_code == 200
+
+
+def test_sign_in_meant_for_another_host_or_too_late_is_refused(village: Village, http: httpx.Client):
+    signer = village.keys["keeper"]
+    challenge = http.post("/api/session/challenge", json={"kid": signer.kid.hex()}).json()["challenge"]
+    fields = {"kid": signer.kid.hex(), "challenge": challenge}
+    for host, error in ((keys.generate(), "bad_signature"), (village.host, "bad_token")):
+        signed = b"sealbox/1/sign-in/" + named(village, host) + bytes.fromhex(challenge)
+        answer = http.post("/api/session", json={**fields, "signature": signer.sign(signed).hex()})
+        assert answer.json()["error"] == error
+        village.now += 121
 
 
 @pytest.mark.parametrize("path", ["roster", "matters", "boxes", "requests", "ledger", "export", f"blobs/{'00' * 32}"])

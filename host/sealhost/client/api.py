@@ -1,8 +1,9 @@
 """The host's HTTP interface as people use it: sign-in, files by digest, and what the host knows.
 
-Guarantees: a file is checked against its digest before anyone sees it; the token stays in memory. Everything else
-that comes from here
-is only what the host says: callers check signatures through `sealhost.client.trust`.
+Guarantees: a sign-in is good for the host that it names and no other; a host that the roster held does not list is
+given nothing, and asked for nothing but its roster; a file is checked against its digest before anyone sees it; the
+token stays in memory. Everything else that comes from here is only what the host says: callers check signatures through
+`sealhost.client.trust`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import json
 import os
 import ssl
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,10 +29,17 @@ MAX_BLOB_BYTES = 8 * 1024 * 1024  # what the host takes; a photograph of a page 
 
 
 class Api:
-    """One person's conversation with the host. Use as a context manager."""
+    """One person's conversation with the host. Use as a context manager.
 
-    def __init__(self, profile: Profile, client: httpx.Client | None = None) -> None:
+    `hosts` gives the kids of the hosts that the roster held lists, none when there is no roster yet.
+    """
+
+    def __init__(
+        self, profile: Profile, hosts: Callable[[], Collection[bytes]] = tuple, client: httpx.Client | None = None
+    ) -> None:
         self._profile = profile
+        self._hosts = hosts
+        self._host = b""
         self._site = profile.site.hex()
         self._client = client
         self._token: str | None = None
@@ -61,8 +70,11 @@ class Api:
     # --- what the host knows ---
 
     def roster(self) -> list[bytes]:
-        """The messages of the site's current roster; empty when the host has none."""
-        answer = self._send("GET", f"/api/sites/{self._site}/roster", missing_ok=True)
+        """The messages of the site's current roster; empty when the host has none.
+
+        Any host may give it, as the authority signed it: else nobody would hear of a new host.
+        """
+        answer = self._send("GET", f"/api/sites/{self._site}/roster", missing_ok=True, any_host=True)
         return [] if answer is None else _messages(_object(answer).get("messages"))
 
     def matters(self) -> list[bytes]:
@@ -106,11 +118,13 @@ class Api:
         assert answer is not None
         return _parsed(answer)
 
-    def _send(self, method: str, path: str, missing_ok: bool = False, **options: Any) -> httpx.Response | None:
-        answer = self._attempt(method, path, self._signed_in(), options)
+    def _send(
+        self, method: str, path: str, missing_ok: bool = False, any_host: bool = False, **options: Any
+    ) -> httpx.Response | None:
+        answer = self._attempt(method, path, self._signed_in(any_host), options)
         if answer.status_code == 401:
             self._token = None
-            answer = self._attempt(method, path, self._signed_in(), options)
+            answer = self._attempt(method, path, self._signed_in(any_host), options)
         if answer.status_code == 404 and missing_ok:
             return None
         return _good(answer)
@@ -122,25 +136,31 @@ class Api:
         except httpx.HTTPError as error:
             raise ClientError("host_unreachable", url=self._http.base_url, detail=type(error).__name__) from error
 
-    def _signed_in(self) -> str:
-        if self._token is None:
-            signer = self._profile.signer
-            asked = self._attempt("POST", "/api/session/challenge", None, {"json": {"kid": signer.kid.hex()}})
-            challenge = str(_object(_good(asked)).get("challenge", ""))
-            try:
-                signed = sign_in_text(self._profile.site, bytes.fromhex(challenge))
-            except ValueError as error:
-                raise ClientError("odd_answer", detail="challenge") from error
-            fields = {"kid": signer.kid.hex(), "challenge": challenge, "signature": signer.sign(signed).hex()}
-            self._token = str(
-                _object(_good(self._attempt("POST", "/api/session", None, {"json": fields}))).get("token")
-            )
-        return self._token
+    def _signed_in(self, any_host: bool) -> str:
+        token = self._token or self._sign_in()
+        listed = self._hosts()
+        if listed and self._host not in listed and not any_host:
+            raise ClientError("host_not_in_roster", kid=self._host.hex())
+        self._token = token
+        return token
+
+    def _sign_in(self) -> str:
+        signer = self._profile.signer
+        asked = _object(
+            _good(self._attempt("POST", "/api/session/challenge", None, {"json": {"kid": signer.kid.hex()}}))
+        )
+        try:
+            challenge, self._host = (bytes.fromhex(str(asked.get(name, ""))) for name in ("challenge", "host"))
+        except ValueError as error:
+            raise ClientError("odd_answer", detail="challenge") from error
+        signature = signer.sign(sign_in_text(self._profile.site, self._host, challenge))
+        fields = {"kid": signer.kid.hex(), "challenge": challenge.hex(), "signature": signature.hex()}
+        return str(_object(_good(self._attempt("POST", "/api/session", None, {"json": fields}))).get("token"))
 
 
-def sign_in_text(site: bytes, challenge: bytes) -> bytes:
+def sign_in_text(site: bytes, host: bytes, challenge: bytes) -> bytes:
     """What a sign-in signs. No message's Sig_structure (0x84 ...) starts like it, so neither passes for the other."""
-    return b"sealbox/1/sign-in/" + site.hex().encode() + b"/" + challenge
+    return b"sealbox/1/sign-in/" + site.hex().encode() + b"/" + host.hex().encode() + b"/" + challenge
 
 
 def salted(content: bytes) -> tuple[str, bytes]:

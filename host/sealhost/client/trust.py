@@ -101,6 +101,10 @@ class Trust:
         self._roster, self._payload = Roster(message.fields), message.payload
         return True
 
+    def host_kids(self) -> list[bytes]:
+        """The kids of the hosts that the roster held lists; none before the first roster."""
+        return [] if self._roster is None else [cose.key_id(key) for key in self._roster.fields["hosts"]]
+
     # --- what others signed ---
 
     def person_message(self, raw: bytes, expected: tuple[int, ...]) -> Message:

@@ -1,12 +1,14 @@
 """Who may use the HTTP interface, and the files that go over it.
 
-Guarantees: only a key of the current roster (a person's, or the authority's) signs in, each challenge works once, and
-a token is stored only as its SHA-256. A person sees their own site and nothing of another.
+Guarantees: only a key of the current roster (a person's, or the authority's) signs in, at the host that it meant, each
+challenge works once, and a token is stored only as its SHA-256. A person sees their own site and nothing of another.
+Nothing is stored for who has not signed in, so nobody can use up the challenges of somebody else's key.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass
 
@@ -20,7 +22,7 @@ from sealhost.store import access, sites
 
 CHALLENGE_S = 120
 SESSION_S = 3600
-MAX_OPEN_CHALLENGES = 8
+_MAC_BYTES = 16
 MAX_BLOB_BYTES = 8 * 1024 * 1024
 
 
@@ -37,31 +39,46 @@ class Access:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._secret = secrets.token_bytes(32)
+
+    @property
+    def host(self) -> bytes:
+        """The kid of this host, which a sign-in names."""
+        return self._context.signer.kid
 
     def challenge(self, kid: bytes, site: bytes | None = None) -> bytes:
-        """A challenge for a key to sign. Raises Refused: unknown_signer, too_fast."""
-        with self._context.turn() as turn:
+        """A challenge for a key to sign: 12 random bytes, its end, a MAC. Raises Refused: unknown_signer."""
+        with self._context.view() as turn:
             found = self._site_of(turn, kid, site)
-            if access.count_sign_ins(turn.tx, kid, turn.now) >= MAX_OPEN_CHALLENGES:
-                raise Refused(errors.TOO_FAST)
-            challenge = secrets.token_bytes(32)
-            access.add_sign_in(turn.tx, challenge, found, kid, turn.now + CHALLENGE_S)
-        return challenge
+        text = secrets.token_bytes(12) + (turn.now + CHALLENGE_S).to_bytes(4, "big")
+        return text + self._mac(found, kid, text)
 
     def sign_in(self, kid: bytes, challenge: bytes, signature: bytes) -> tuple[str, int]:
         """(token, when it ends) for a signed challenge. Raises Refused: bad_token, bad_signature, unknown_signer."""
         with self._context.turn() as turn:
-            given = access.take_sign_in(turn.tx, challenge)
-        if given is None or given.kid != kid or given.expires < self._context.now():
-            raise Refused(errors.BAD_TOKEN, "no such challenge: ask for a new one")
-        with self._context.turn() as turn:
-            public_key = _public_key(turn, given.site, kid)
-            signed = b"sealbox/1/sign-in/" + given.site.hex().encode() + b"/" + challenge
+            ends = int.from_bytes(challenge[12:16], "big")
+            site = self._given_for(turn, kid, challenge)
+            if site is None or ends < turn.now or access.is_used(turn.tx, challenge):
+                raise Refused(errors.BAD_TOKEN, "no such challenge: ask for a new one")
+            public_key = _public_key(turn, site, kid)
+            signed = b"sealbox/1/sign-in/" + site.hex().encode() + b"/" + self.host.hex().encode() + b"/" + challenge
             if not strict(public_key, signature) or not self._context.verify(public_key, signed, signature):
                 raise Refused(errors.BAD_SIGNATURE)
+            access.add_used(turn.tx, challenge, site, kid, ends, turn.now)
             token, expires = secrets.token_urlsafe(32), turn.now + SESSION_S
-            access.add_session(turn.tx, _hash(token), given.site, kid, expires, turn.now)
+            access.add_session(turn.tx, _hash(token), site, kid, expires, turn.now)
         return token, expires
+
+    def _given_for(self, turn: Turn, kid: bytes, challenge: bytes) -> bytes | None:
+        """The site for which this process gave a challenge to a key; None when it did not."""
+        text, mac = challenge[:-_MAC_BYTES], challenge[-_MAC_BYTES:]
+        for row in sites.all_sites(turn.tx):
+            if hmac.compare_digest(self._mac(row.site, kid, text), mac):
+                return bytes(row.site)
+        return None
+
+    def _mac(self, site: bytes, kid: bytes, text: bytes) -> bytes:
+        return hmac.digest(self._secret, site + kid + text, "sha256")[:_MAC_BYTES]
 
     def caller(self, token: str) -> Caller:
         """Who holds a token. Raises Refused: bad_token, or unknown_signer when the roster lists the key no more."""

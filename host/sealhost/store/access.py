@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from sealhost.store.models import Blob, Session, SignIn
 
@@ -24,22 +24,15 @@ def add_blob(tx: Connection, site: bytes, digest: bytes, body: bytes, kid: bytes
     tx.execute(insert(Blob).values(site=site, digest=digest, body=body, kid=kid, created=now))
 
 
-def add_sign_in(tx: Connection, challenge: bytes, site: bytes, kid: bytes, expires: int) -> None:
-    """Remember a challenge that was given out."""
+def add_used(tx: Connection, challenge: bytes, site: bytes, kid: bytes, expires: int, now: int) -> None:
+    """Somebody signed in by a challenge; forgets those that are over."""
+    tx.execute(delete(SignIn).where(SignIn.expires < now))
     tx.execute(insert(SignIn).values(challenge=challenge, site=site, kid=kid, expires=expires))
 
 
-def count_sign_ins(tx: Connection, kid: bytes, now: int) -> int:
-    """How many challenges of a key are open; forgets those that are over."""
-    tx.execute(delete(SignIn).where(SignIn.expires < now))
-    return tx.execute(select(func.count()).select_from(SignIn).where(SignIn.kid == kid)).scalar_one()
-
-
-def take_sign_in(tx: Connection, challenge: bytes) -> Row[Any] | None:
-    """A challenge that was given out; it is gone after this."""
-    found = tx.execute(select(SignIn.__table__).where(SignIn.challenge == challenge)).first()
-    tx.execute(delete(SignIn).where(SignIn.challenge == challenge))
-    return found
+def is_used(tx: Connection, challenge: bytes) -> bool:
+    """Whether somebody signed in by a challenge."""
+    return tx.execute(select(SignIn.kid).where(SignIn.challenge == challenge)).first() is not None
 
 
 def add_session(tx: Connection, token_hash: bytes, site: bytes, kid: bytes, expires: int, now: int) -> None:

@@ -259,7 +259,7 @@ class Blob(Base):
 
 
 class SignIn(Base):
-    """A challenge given to somebody who wants to sign in."""
+    """A challenge by which somebody signed in; it works once."""
 
     __tablename__ = "sign_ins"
     challenge: Mapped[bytes] = mapped_column(primary_key=True)

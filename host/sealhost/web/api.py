@@ -80,7 +80,7 @@ class Api:
         site = _bytes(fields["site"], 16, "site") if "site" in fields else None
         kid = _bytes(fields.get("kid"), 16, "kid")
         challenge = await run_in_threadpool(self._access.challenge, kid, site)
-        return JSONResponse({"challenge": challenge.hex()})
+        return JSONResponse({"challenge": challenge.hex(), "host": self._access.host.hex()})
 
     async def sign_in(self, request: Request) -> Response:
         """Take a signed challenge, give a token."""
