@@ -46,7 +46,10 @@ _own = []  # the last secret key used, its scalar, prefix and public key
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` is this key's for this message (RFC 8032 section 5.1.7); takes any bytes-like objects."""
+    """Whether `signature` is this key's for this message (RFC 8032 section 5.1.7); takes any bytes-like objects.
+
+    A message may also be a tuple of parts, one after the other: no copy is made of them.
+    """
     if not strict(public_key, signature):
         return False
     public_key = bytes(public_key)
@@ -62,7 +65,8 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
         width = _BASE_WIDTH
         table = _passing
         _write_table(table, point, spacing, width)
-    k = _scalar(signature[:32], public_key, message)
+    parts = message if isinstance(message, tuple) else (message,)
+    k = _scalar(signature[:32], public_key, *parts)
     base_digits = engine.digits(signature[32:], _BASE_WIDTH)
     key_digits = engine.digits(k.to_bytes(32, "little"), width)
     result = _combine(base_digits, table, key_digits, spacing, 1 << (width - 2))

@@ -46,7 +46,7 @@ class Candidate:
         """Keep what judging again needs, and no message's bytes: the bay is open, and memory is short."""
         self.grant.fields = {"nonce": b""}
         for message in [self.grant, self.request] + self.decisions + self.substitutes:
-            message.raw = message.payload = message.signature = b""
+            message.let_go()
         self.ready = None
 
     def signed(self, roster: Roster) -> "list[tuple[messages.Message, bytes]]":
@@ -107,7 +107,7 @@ class Gate:
         candidate = Candidate(grant, self.site)
         candidate.signed(self.roster)
         self._check_challenge(candidate)
-        grant.check(host, verify)
+        grant.check(host, verify, True)
         self.decide(candidate)
         return candidate
 

@@ -48,10 +48,15 @@ class Intake:
         self._unlogged = 0
         self._loose = {}  # kid: Rate; of the roster's people only
 
-    async def handle(self, sender: "bytes | None", raw: memoryview) -> None:
-        """Give one message its effect, or log why not. ``sender``, the topic's word, proves nothing and is not used."""
+    async def handle(self, sender: "bytes | None", raw: "memoryview | None") -> None:
+        """Give one message its effect, or log why not; ``raw`` is None for one that was too large to be read.
+
+        ``sender``, the topic's word, proves nothing and is not used.
+        """
         message = None
         try:
+            if raw is None:
+                raise DecodeError(errors.TOO_LARGE)
             if messages.is_item(raw):
                 self._item(raw)
                 return
@@ -219,7 +224,7 @@ class Intake:
                 key = self._roster_held().signer(message.kid)[1]
             else:
                 key = self._roster_held().host(message.kid)
-            message.check(key, self._verify)
+            message.check(key, self._verify, True)
         except (SealwireError, MemoryError):
             return False
         return True

@@ -59,7 +59,7 @@ class Rosters:
         """
         version = self._journal.roster
         check_succession(version, [], 0, message.fields, [])  # its version first: that costs no signature
-        message.check(self.authority_key(message.kid), verify)
+        message.check(self.authority_key(message.kid), verify, True)
         digest = sha256(message.payload).digest()
         signers = self._signers(digest)
         if message.kid not in signers:

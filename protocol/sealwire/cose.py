@@ -16,6 +16,7 @@ from sealwire.topics import hexed
 MYPY = False
 if MYPY:
     from collections.abc import Callable
+    from typing import Any
 
 CONTENT_TYPE = 65000  # of type 0; the range 65000-65535 is reserved for experimental use (RFC 7252 section 12.3)
 
@@ -24,6 +25,7 @@ _HEADER_KID = b"\x04\x50"  # ... 4: bytes(16)
 _HEADER = len(_HEADER_START) + 2 + len(_HEADER_KID) + limits.KID
 _START = b"\xd2\x84\x58" + bytes((_HEADER,))  # 18([bytes(25) ...
 _SIGNATURE_HEAD = b"\x58\x40"  # bytes(64)
+AFTER_PAYLOAD = len(_SIGNATURE_HEAD) + limits.SIGNATURE  # bytes of a message that follow its payload
 
 
 class Sign1:
@@ -84,9 +86,14 @@ def protected_header(number: int, kid: bytes) -> bytes:
 
 def to_be_signed(number: int, name: str, site: bytes, kid: bytes, payload: bytes) -> bytes:
     """The Sig_structure (RFC 9052 section 4.4), with ``external_aad`` = "sealbox/1/" + type + "/" + site in hex."""
+    return signed_start(number, name, site, kid, len(payload)) + payload
+
+
+def signed_start(number: int, name: str, site: bytes, kid: bytes, size: int) -> bytes:
+    """What stands before the payload, of ``size`` bytes, in :func:`to_be_signed`."""
     aad = b"sealbox/1/" + name.encode() + b"/" + hexed(site).encode()
     start = b"\x84\x6aSignature1" + cbor.head(2, _HEADER) + protected_header(number, kid)
-    return start + cbor.head(2, len(aad)) + aad + cbor.head(2, len(payload)) + payload
+    return start + cbor.head(2, len(aad)) + aad + cbor.head(2, size)
 
 
 def reference(signed: bytes) -> bytes:
@@ -109,8 +116,8 @@ def sign(
     return _START + header + b"\xa0" + cbor.head(2, len(payload)) + payload + _SIGNATURE_HEAD + signature
 
 
-def check(signed: bytes, signature: bytes, public_key: bytes, verify: "Callable[[bytes, bytes, bytes], bool]") -> None:
-    """Check a signature with ``verify(public_key, data, signature)``.
+def check(signed: "Any", signature: bytes, public_key: bytes, verify: "Callable[[bytes, Any, bytes], bool]") -> None:
+    """Check a signature with ``verify(public_key, signed, signature)``.
 
     Raises Refused: weak_key, bad_signature.
     """

@@ -326,23 +326,50 @@ def names() -> "dict[int, str]":
 class Message:
     """A message that was read. Its form is proven; its signature only after :meth:`check`.
 
-    number, name: the type; kid: who signed; fields: dict by name; raw: the whole bytes; payload: the signed bytes;
-    reference: 32 bytes.
+    number, name: the type; kid: who signed; fields: dict by name; raw: the whole bytes. What can be had from these is
+    made when it is asked for: a box holds up to 15 messages at once.
     """
 
-    def __init__(self, sign1: cose.Sign1, name: str, fields: "dict[str, Any]", site: bytes, raw: bytes) -> None:
+    def __init__(self, sign1: cose.Sign1, fields: "dict[str, Any]", site: bytes, raw: bytes) -> None:
         self.number = sign1.number
-        self.name = name
         self.kid = sign1.kid
         self.fields = fields
         self.site = site
         self.raw = raw
-        self.payload = sign1.payload
-        self.signature = sign1.signature
-        self.reference = cose.reference(self._signed())
+        self._payload_at = len(raw) - cose.AFTER_PAYLOAD - len(sign1.payload)
+        self._reference = b""
 
-    def _signed(self) -> bytes:
-        return cose.to_be_signed(self.number, self.name, self.site, self.kid, self.payload)
+    @property
+    def name(self) -> str:
+        """The name of its type."""
+        return _NAMES[self.number]
+
+    @property
+    def payload(self) -> bytes:
+        """The bytes that hold the fields."""
+        return self.raw[self._payload_at : -cose.AFTER_PAYLOAD]
+
+    @property
+    def signature(self) -> bytes:
+        """The signature's 64 bytes."""
+        return bytes(self.raw[-limits.SIGNATURE :])
+
+    @property
+    def reference(self) -> bytes:
+        """How other messages name it: 32 bytes, see :func:`sealwire.cose.reference`."""
+        if not self._reference:
+            digest = hashlib.sha256(self._signed_start())
+            digest.update(self.payload)
+            self._reference = digest.digest()
+        return self._reference
+
+    def let_go(self) -> None:
+        """Keep fields and reference, but not the bytes: payload and signature are gone."""
+        self._reference = self.reference
+        self.raw = b""
+
+    def _signed_start(self) -> bytes:
+        return cose.signed_start(self.number, self.name, self.site, self.kid, len(self.payload))
 
     def __getitem__(self, name: str) -> "Any":
         return self.fields[name]
@@ -351,11 +378,15 @@ class Message:
         """The field's value, None when it is missing."""
         return self.fields.get(name)
 
-    def check(self, public_key: bytes, verify: "Callable[[bytes, bytes, bytes], bool]") -> None:
-        """Check the signature. Raises Refused: unknown_signer (another key's kid), weak_key, bad_signature."""
+    def check(self, public_key: bytes, verify: "Callable[[bytes, Any, bytes], bool]", in_parts: bool = False) -> None:
+        """Check the signature. Raises Refused: unknown_signer (another key's kid), weak_key, bad_signature.
+
+        in_parts: ``verify`` takes the signed bytes as a tuple of parts, so that a large message is not copied.
+        """
         if cose.key_id(public_key) != self.kid:
             raise errors.Refused(errors.UNKNOWN_SIGNER)
-        cose.check(self._signed(), self.signature, public_key, verify)
+        start, payload = self._signed_start(), self.payload
+        cose.check((start, payload) if in_parts else start + payload, self.signature, public_key, verify)
 
 
 def read(raw: bytes, site: bytes, expected: "tuple[int, ...] | None" = None, lazily: bool = False) -> Message:
@@ -371,7 +402,7 @@ def read(raw: bytes, site: bytes, expected: "tuple[int, ...] | None" = None, laz
     if sign1.number in PERSONAL and len(raw) > limits.PERSONAL_MESSAGE:
         raise DecodeError(errors.TOO_LARGE)
     fields = read_payload(sign1.number, sign1.payload, lazily)
-    return Message(sign1, _NAMES[sign1.number], fields, site, raw)
+    return Message(sign1, fields, site, raw)
 
 
 def read_payload(number: int, data: bytes, lazily: bool = False) -> "dict[str, Any]":

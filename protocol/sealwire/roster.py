@@ -7,6 +7,7 @@ section 5.
 from sealwire import cose, errors, limits
 from sealwire.errors import Refused
 from sealwire.messages import ED25519, has
+from sealwire.schema import Rows
 from sealwire.strict import strict_key
 
 MYPY = False
@@ -14,6 +15,7 @@ if MYPY:
     from typing import Any
 
 
+_JUDGED = ("number", "roles", "from", "until")  # what a box keeps of a person while it looks at what they signed
 _REMEMBERED = 16  # signers whose entry is kept at hand; a grant has at most 14
 
 
@@ -33,10 +35,16 @@ class Roster:
         return None
 
     def signer(self, kid: bytes) -> "tuple[dict[str, Any], bytes]":
-        """(person, public key) of a person's key. Raises Refused: unknown_signer, unsupported_key_kind."""
+        """(person, public key) of a person's key; of a roster that is read lazily, the person without name and keys.
+
+        Raises Refused: unknown_signer, unsupported_key_kind.
+        """
         found = self._keys.get(kid)
         if found is None:
-            found = self._find(kid)
+            person, key = self._find(kid)
+            if isinstance(self.fields["people"], Rows):
+                person = {name: person[name] for name in _JUDGED}
+            found = (person, key)
             if len(self._keys) == _REMEMBERED:
                 self._keys = {}
             self._keys[kid] = found

@@ -36,7 +36,7 @@ def test_signature_that_is_not_strict_never_reaches_the_verify_function():
         asked.append(given)
         return True
 
-    message.signature = message.signature[:32] + L.to_bytes(32, "little")
+    message.raw = message.raw[:-32] + L.to_bytes(32, "little")
     with pytest.raises(Refused) as refusal:
         message.check(world.KEEPER_KEY.public, verify)
     assert (refusal.value.reason, asked) == (BAD_SIGNATURE, [])

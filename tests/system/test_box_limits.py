@@ -1,5 +1,6 @@
 """The largest messages that the wire allows, on real firmware in the board's heap."""
 
+import pytest
 from sealwire import chain, limits, messages
 
 from tests.system.people import Key, person, rule
@@ -27,18 +28,25 @@ def test_largest_roster_is_taken_and_obeyed(stage: Stage) -> None:
     stage.box.wait_shutter(COMMITTEE, "open")
 
 
-def test_largest_grant_opens_the_bay(stage: Stage) -> None:
-    officers = [Key(f"one of many {n}") for n in range(12)]
-    send_roster_of(stage, officers, limits.GRANT_DECISIONS)
+def send_largest_grant(stage: Stage, officers: list[Key]) -> None:
+    """Eight decisions of the last twelve officers, four of them as substitutes for four others, and a `ready`."""
     request = stage.request()
-    acting = officers[8:12]
+    number = 100 + len(officers) - 12
+    officers = officers[-12:]
     decisions = [stage.decision(request, officer) for officer in officers[:4]]
     substitutes = []
-    for n, stand_in in enumerate(acting):
-        fields = {"person": 108 + n, "from": stage.now() - 60, "until": stage.now() + 86400, "roster": stage.version}
-        substitutes.append(officers[4 + n].build(messages.SUBSTITUTE, fields, stage.site))
-        decisions.append(stage.decision(request, stand_in, **{"for": 104 + n}))
+    for n in range(4, 8):
+        fields = {"from": stage.now() - 60, "until": stage.now() + 86400, "roster": stage.version}
+        substitutes.append(officers[n].build(messages.SUBSTITUTE, {**fields, "person": number + n + 4}, stage.site))
+        decisions.append(stage.decision(request, officers[n + 4], **{"for": number + n}))
     nonce = stage.ask()["nonce"]
     stage.send(stage.grant(request, decisions, nonce, stage.ready(request, nonce), substitutes).raw)
+
+
+@pytest.mark.parametrize("count", [12, limits.PEOPLE - 5], ids=["roster of few", "largest roster"])
+def test_largest_grant_opens_the_bay(stage: Stage, count: int) -> None:
+    officers = [Key(f"one of many {n}") for n in range(count)]
+    send_roster_of(stage, officers, limits.GRANT_DECISIONS)
+    send_largest_grant(stage, officers)
     assert len(stage.wait_entry(chain.INTENT)["people"]) == 12
     stage.box.wait_shutter(COMMITTEE, "open")
