@@ -263,7 +263,7 @@ def report(stage: Stage) -> str:
 def export(stage: Stage) -> str:
     """Everything signed and logged goes into one file, once the host has proven and acked the last closing."""
     box, wire = _parts(stage)
-    expect(box.state["boots"] == 1, "the box restarted on the way")
+    expect(box.state["boots"] == 2, "the box restarted on the way")  # once when it got power, once when it was set up
     belongs = _of(stage, "jammed")
     seq, _ = wire.entry(chain.CLOSED, lambda entry: belongs(entry) and entry["pressed"] == 2)
     wire.message(messages.ACK, lambda ack: bool(ack["seq"] >= seq))
