@@ -18,6 +18,8 @@ from sealhost.client.errors import ClientError, NoAnswerError
 from sealhost.client.post import FIRST_REPEAT_S, LONGEST_REPEAT_S, Session
 from sealhost.texts import say, word
 
+FETCH_S = 3.0  # the host stores what a checkpoint proves within a moment
+
 
 def find_anchor(desk: Desk, session: Session, box: bytes) -> Message:
     """The furthest checkpoint of a box that can be had: from the broker, from the host, or seen before."""
@@ -63,7 +65,8 @@ def follow_request(
 
     Errors: not_seen_in_time, ended_without_opening.
     """
-    follower = follow.Follower(desk.trust, about, start)
+    box = bytes(about["box"])
+    follower = follow.Follower(desk.trust, about, start, lambda first, last: _fetch(desk, box, first, last))
     inbox = topics.inbox(desk.profile.site, desk.profile.signer.kid)
     told: list[dict[str, object]] = []
     end = time.monotonic() + longest_s
@@ -88,6 +91,21 @@ def follow_request(
             desk.tell(say("unprovable_here"))
             return told
     raise NoAnswerError("not_seen_in_time", seconds=round(longest_s))
+
+
+def _fetch(desk: Desk, box: bytes, first: int, last: int) -> list[bytes]:
+    """The entries that did not arrive, from the host; fewer when it does not have them within seconds."""
+    found: list[bytes] = []
+    end = time.monotonic() + FETCH_S
+    while len(found) <= last - first and time.monotonic() < end:
+        try:
+            more = desk.api.entries(box, first + len(found), last)
+        except ClientError:
+            break
+        found += more
+        if not more:
+            time.sleep(0.2)  # the host hears the box a moment later, too
+    return found
 
 
 def _tell_facts(desk: Desk, facts: list[follow.Fact], told: list[dict[str, object]], passed: int) -> None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ParamSpec
 
 import typer
 from sealwire import errors
-from sealwire.errors import SealwireError
+from sealwire.errors import Refused, SealwireError
 
 from sealhost import texts
 from sealhost.client.api import Api
@@ -103,7 +103,22 @@ class Desk:
                 raise
             return
         if offered:
+            self._take(offered)
+
+    def _take(self, offered: list[bytes]) -> None:
+        """Hold a roster; when it does not follow from the one held, by way of those in between."""
+        before = self.trust.version
+        try:
             self.trust.take_roster(offered)
+        except Refused as refusal:
+            if refusal.reason not in (errors.ROSTER_SIGNATURES, errors.ROSTER_STEP):
+                raise
+            while between := self.api.rosters_since(self.trust.version):
+                for messages in between:
+                    if not self.trust.take_roster(messages):
+                        raise ClientError("odd_answer", detail="rosters") from refusal
+            if self.trust.version == before:
+                raise
 
     def tell(self, text: str) -> None:
         """Something on the way: to people only."""

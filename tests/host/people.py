@@ -121,6 +121,8 @@ class StandIn:
         self.to_box: list[bytes] = []
         self.blobs: dict[str, bytes] = {}
         self.rosters: list[bytes] = [site.roster()]
+        self.rosters_between: list[bytes] = []
+        self.entries: list[bytes] = []  # of the box's log, published or not
         self.requests: dict[bytes, list[bytes]] = {}
         self.head = chain.genesis(SITE)
         self.seq = 0
@@ -191,6 +193,7 @@ class StandIn:
         raws = list(entries)
         first = self.seq + 1
         for raw in raws:
+            self.entries.append(raw)
             self.seq += 1
             self.head = chain.next_head(self.head, raw)
         if publish:
@@ -267,7 +270,14 @@ def _handler(host: StandIn) -> type[BaseHTTPRequestHandler]:
                 body = host.blobs.get(rest)
                 self.answer(404, {"error": "unknown_details"}) if body is None else self.send(200, body)
             elif name == "roster":
-                self.answer(200, {"version": 1, "messages": [_b64(raw) for raw in host.rosters]})
+                fields = {"version": 1, "messages": [_b64(raw) for raw in host.rosters]}
+                items = [{"version": 0, "messages": [_b64(raw)]} for raw in host.rosters_between]
+                if "since=" in self.path:
+                    fields["rosters"], host.rosters_between = items, []
+                self.answer(200, fields)
+            elif name == "boxes" and rest:
+                first = int(self.path.partition("first=")[2].partition("&")[0])
+                self.answer(200, {"first": first, "entries": [_b64(raw) for raw in host.entries[first - 1 :]]})
             elif name == "boxes":
                 self.answer(200, {"boxes": [{"kid": host.site.box.kid.hex(), "checkpoint": None, "online": False}]})
             elif name == "requests" and rest:

@@ -353,3 +353,13 @@ def test_host_that_the_roster_does_not_list_is_given_nothing(site: Site, host: S
     host.rosters = [site.roster(2)]  # which lists it
     raise_request(site)
     assert len(host.blobs) > blobs
+
+
+def test_somebody_who_missed_a_roster_takes_those_in_between(site: Site, host: StandIn) -> None:
+    raise_request(site)
+    successor = keys.generate()
+    handing_over = site.roster(2, authority=[successor.public_key])
+    host.rosters = [sign(successor, messages.ROSTER, site.roster_fields(3, authority=[successor.public_key]))]
+    host.rosters_between = [handing_over, *host.rosters]
+    raise_request(site)
+    assert host.said(messages.REQUEST)[-1]["roster"] == 3

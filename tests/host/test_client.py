@@ -120,6 +120,41 @@ def test_a_missed_entry_leaves_what_follows_unproven(trust: Trust, request_: Mes
     assert seen.passed == log.seq
 
 
+def test_missed_and_forged_entries_are_replaced_by_those_that_the_host_gives(
+    trust: Trust, request_: Message, log: Log
+) -> None:
+    start = messages.read(log.checkpoint().payload, SITE)
+    entries = [chain.build_entry(chain.POWER, NOW, {"what": 1}), *opening(request_, 1)]
+    for missed in (0, 1, 2):
+        asked: list[tuple[int, int]] = []
+
+        def fetch(first: int, last: int, asked: list[tuple[int, int]] = asked) -> list[bytes]:
+            asked.append((first, last))
+            return entries[first - 2 :]
+
+        seen = follow.Follower(trust, request_, start, fetch)
+        live, forged = Log(log.site), chain.build_entry(chain.POWER, NOW + 1, {"what": 1})
+        for number, raw in enumerate(entries):
+            mail = live.add(raw)
+            if number != missed:
+                seen.feed(mail)
+            elif missed:
+                item = messages.build_item(messages.ENTRIES, {"first": live.seq, "entries": [forged]})
+                seen.feed(Mail(mail.topic, item, False))
+        assert kinds(seen.feed(live.checkpoint())) == [("opened", True, 2), ("closed", True, 2)]
+        assert asked == [(2, 4)]
+
+
+def test_entries_of_the_host_that_do_not_lead_to_the_checkpoint_prove_nothing(
+    trust: Trust, request_: Message, log: Log
+) -> None:
+    start = messages.read(log.checkpoint().payload, SITE)
+    seen = follow.Follower(trust, request_, start, lambda first, last: opening(request_, 2))
+    for raw in opening(request_, 1):
+        log.add(raw)  # nobody listened
+    assert seen.feed(log.checkpoint()) == []
+
+
 def test_a_checkpoint_of_another_key_proves_nothing(trust: Trust, request_: Message, log: Log) -> None:
     seen = follower(trust, request_, log)
     seen.feed(log.add(*opening(request_, 1)))

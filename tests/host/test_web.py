@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sealhost.services.access import MAX_BLOB_BYTES, Access
 from sealhost.signing import keys
 from sealhost.web.api import create_app
 from sealhost.web.server import WebServer
+from sealwire import chain
 
 from tests.host.village import Village
 
@@ -127,6 +129,33 @@ def test_token_ends_with_time_and_with_the_roster(village: Village, http: httpx.
     assert http.get(path, headers=first).json()["version"] == 2
     village.now += 3601
     assert http.get(path, headers=first).status_code == 401
+
+
+def test_rosters_that_somebody_missed_are_shown_in_order(village: Village, http: httpx.Client, keeper: dict[str, str]):
+    for version in (2, 5):
+        assert village.tell("authority", village.roster(version)) == "accepted"
+    path = f"/api/sites/{village.site.hex()}/roster"
+    for since, expected in ((0, [1, 2, 5]), (1, [2, 5]), (3, [5]), (5, [])):
+        shown = http.get(path, headers=keeper, params={"since": since}).json()
+        assert ([one["version"] for one in shown["rosters"]], shown["version"]) == (expected, 5)
+        for one in shown["rosters"]:
+            assert [village.message(b64decode(raw))["version"] for raw in one["messages"]] == [one["version"]]
+    assert http.get(path, headers=keeper, params={"since": "-1"}).status_code == 400
+
+
+def test_entries_of_a_box_are_shown_in_stretches(village: Village, http: httpx.Client, keeper: dict[str, str]):
+    village.box.write(chain.POWER, what=2)
+    village.run()  # not proven yet
+    path = f"/api/sites/{village.site.hex()}/boxes/{village.box.kid.hex()}/entries"
+    shown = http.get(path, headers=keeper, params={"first": 2, "last": 999}).json()
+    assert [b64decode(raw) for raw in shown["entries"]] == village.box.entries[1:]
+    assert shown["proven_seq"] == village.box.seq - 1
+    shown = http.get(path, headers=keeper, params={"first": 1, "last": 2}).json()
+    assert [b64decode(raw) for raw in shown["entries"]] == village.box.entries[:2]
+    assert http.get(path, headers=keeper, params={"first": 1}).status_code == 400
+    assert http.get(path, params={"first": 1, "last": 2}).status_code == 401
+    other = path.replace(village.box.kid.hex(), "00" * 16)
+    assert http.get(other, headers=keeper, params={"first": 1, "last": 2}).json()["error"] == "unknown_box"
 
 
 def test_blob_goes_in_and_out_by_its_digest_and_nothing_else(

@@ -77,6 +77,19 @@ class Api:
         answer = self._send("GET", f"/api/sites/{self._site}/roster", missing_ok=True, any_host=True)
         return [] if answer is None else _messages(_object(answer).get("messages"))
 
+    def rosters_since(self, version: int) -> list[list[bytes]]:
+        """The messages of each roster after a version, oldest first; the host gives some 64 at once."""
+        path = f"/api/sites/{self._site}/roster"
+        answer = self._send("GET", path, missing_ok=True, any_host=True, params={"since": version})
+        items = [] if answer is None else _objects(_object(answer), "rosters")
+        return [_messages(item.get("messages")) for item in items]
+
+    def entries(self, box: bytes, first: int, last: int) -> list[bytes]:
+        """The entries of a box's log from `first` on, as many as the host has and gives at once."""
+        path = f"/api/sites/{self._site}/boxes/{box.hex()}/entries"
+        answer = self._send("GET", path, missing_ok=True, params={"first": first, "last": last})
+        return [] if answer is None else _messages(_object(answer).get("entries"))
+
     def matters(self) -> list[bytes]:
         """The messages of the matter list."""
         answer = self._send("GET", f"/api/sites/{self._site}/matters", missing_ok=True)

@@ -1,12 +1,15 @@
 """What a box says of one request, as its entries come: live first, proven once a checkpoint covers them.
 
-Guarantees: a fact is proven only when every entry between two checkpoints that the box signed was seen here and the
-hash chain leads
-from one to the other. Until then it is what the broker delivered, and is shown as such.
+Guarantees: a fact is proven only when every entry between two checkpoints that the box signed was seen here, or given
+by the host, and the hash chain leads from one to the other. Until then it is what the broker delivered, and is shown as
+such.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,17 +56,23 @@ class Fact:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-class Follower:
-    """Reads what one box publishes, from a checkpoint on, for one request."""
+Fetch = Callable[[int, int], Sequence[bytes]]
+"""Gives the entries from one seq to another, or fewer; whoever it asks, the chain proves them."""
 
-    def __init__(self, trust: Trust, request: Message, start: Message) -> None:
+
+class Follower:
+    """Reads what one box publishes, from a checkpoint on, for one request. `fetch` is for what did not arrive."""
+
+    def __init__(self, trust: Trust, request: Message, start: Message, fetch: Fetch | None = None) -> None:
         self._trust = trust
+        self._fetch = fetch
         self._request = request
         self._box = bytes(request["box"])
         self._seq, self._head = int(start["seq"]), bytes(start["head"])
         self._entries: dict[int, bytes] = {}
         self._shown: set[tuple[int, bool]] = set()
-        self._history = History(request.reference)
+        self._base = History(request.reference)  # up to the last checkpoint
+        self._history = History(request.reference)  # with what came after it
         self._topics = (topics.box_out(trust.site, self._box), topics.box_status(trust.site, self._box))
 
     @property
@@ -99,13 +108,15 @@ class Follower:
         seq, head = int(checkpoint["seq"]), bytes(checkpoint["head"])
         if seq <= self._seq:
             return []
-        between = [self._entries.pop(number, None) for number in range(self._seq + 1, seq + 1)]
-        first, reached = self._seq + 1, self._head
-        for raw in between:
-            reached = chain.next_head(reached, raw) if raw is not None else b""
-            if not reached:
-                break
+        first = self._seq + 1
+        between: Sequence[bytes | None] = [self._entries.pop(number, None) for number in range(first, seq + 1)]
+        reached = self._reach(between)
+        if reached != head and self._fetch is not None and seq - first < limits.KEEP_ENTRIES:
+            fetched = self._fetch(first, seq)
+            if len(fetched) == len(between) and self._reach(fetched) == head:
+                between, reached = fetched, head
         self._seq, self._head = seq, head
+        self._rebase([raw for raw in between if raw is not None])
         if not reached:
             return []  # some were sent before we listened: what they said stays unproven here
         if reached != head:
@@ -115,6 +126,21 @@ class Follower:
             if raw is not None:
                 facts += self._facts(number, raw, proven=True)
         return facts
+
+    def _reach(self, entries: Sequence[bytes | None]) -> bytes:
+        """The head after these entries, empty when one is missing."""
+        reached = self._head
+        for raw in entries:
+            if raw is None:
+                return b""
+            reached = chain.next_head(reached, raw)
+        return reached
+
+    def _rebase(self, entries: list[bytes]) -> None:
+        """Count what a checkpoint passed anew, in its order, and then what came after it."""
+        _apply(self._base, entries)
+        self._history = deepcopy(self._base)
+        _apply(self._history, [self._entries[number] for number in sorted(self._entries)])
 
     def _facts(self, seq: int, raw: bytes, *, proven: bool) -> list[Fact]:
         try:
@@ -134,3 +160,9 @@ class Follower:
 
     def _left(self) -> int:
         return max(0, int(self._request["impressions"]) - self._history.spent)
+
+
+def _apply(history: History, entries: list[bytes]) -> None:
+    for raw in entries:
+        with contextlib.suppress(SealwireError):
+            history.apply(chain.read_entry(raw))

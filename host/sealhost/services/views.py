@@ -16,6 +16,8 @@ from sealhost.store import boxes, sites
 from sealhost.store import messages as message_store
 
 MAX_REQUESTS = 500
+MAX_ROSTERS = 64  # in one answer: half a megabyte for each signature
+MAX_ENTRIES = 512  # in one answer
 
 
 def _text(raw: bytes) -> str:
@@ -41,6 +43,31 @@ class Views:
                 raise Refused(errors.NO_ROSTER)
             rows = sites.messages_of_version(turn.tx, site, version)
         return {"version": version, "messages": [_text(row.raw) for row in rows]}
+
+    def rosters_since(self, site: bytes, since: int) -> dict[str, Any]:
+        """The newest roster, and those after version `since`, oldest first: each follows from the one before it.
+
+        Raises Refused: no_roster.
+        """
+        found = self.roster(site)
+        with self._context.view() as turn:
+            versions = [version for version in sites.adopted_versions(turn.tx, site) if version > since]
+            found["rosters"] = [
+                {"version": version, "messages": [_text(row.raw) for row in rows]}
+                for version in versions[:MAX_ROSTERS]
+                for rows in [sites.messages_of_version(turn.tx, site, version)]
+            ]
+        return found
+
+    def entries(self, site: bytes, box: bytes, first: int, last: int) -> dict[str, Any]:
+        """Entries of a box's log, proven and not yet proven ones, at most MAX_ENTRIES. Raises Refused: unknown_box."""
+        last = min(last, first + MAX_ENTRIES - 1)
+        with self._context.view() as turn:
+            known = boxes.get(turn.tx, site, box)
+            if known is None:
+                raise Refused(errors.UNKNOWN_BOX)
+            raws = boxes.stretch(turn.tx, site, box, first, last)
+        return {"first": first, "proven_seq": known.seq, "entries": [_text(raw) for raw in raws]}
 
     def matters(self, site: bytes) -> dict[str, Any]:
         """All matter lists' messages; the roster's digest says which list holds."""

@@ -108,6 +108,15 @@ def entries(tx: Connection, site: bytes, box: bytes) -> list[Row[Any]]:
     return list(tx.execute(query.order_by(Entry.seq)))
 
 
+def stretch(tx: Connection, site: bytes, box: bytes, first: int, last: int) -> list[bytes]:
+    """The entries from `first` to `last` that are here, proven ones and then staged ones."""
+    found: list[bytes] = []
+    for table in (Entry, Staged):
+        here = (table.site == site, table.box == box, table.seq.between(first, last))
+        found += tx.execute(select(table.raw).where(*here).order_by(table.seq)).scalars()
+    return found
+
+
 def put_checkpoint(tx: Connection, site: bytes, box: bytes, seq: int, raw: bytes, now: int) -> None:
     """Keep the checkpoint that proves entry `seq`; the newest when there are several."""
     tx.execute(delete(Checkpoint).where(Checkpoint.site == site, Checkpoint.box == box, Checkpoint.seq == seq))

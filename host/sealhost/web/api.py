@@ -33,6 +33,7 @@ _STATUS = {
     errors.BAD_SIGNATURE: 403,
     errors.WRONG_SITE: 403,
     errors.UNKNOWN_REQUEST: 404,
+    errors.UNKNOWN_BOX: 404,
     errors.NO_ROSTER: 404,
     errors.TOO_LARGE: 413,
     errors.TOO_FAST: 429,
@@ -60,9 +61,10 @@ class Api:
             Route("/api/session", self.sign_in, methods=["POST"]),
             Route(f"{site}/blobs/{{digest}}", self.put_blob, methods=["PUT"]),
             Route(f"{site}/blobs/{{digest}}", self.get_blob),
-            Route(f"{site}/roster", self._shows(self._views.roster)),
+            Route(f"{site}/roster", self.roster),
             Route(f"{site}/matters", self._shows(self._views.matters)),
             Route(f"{site}/boxes", self._shows(self._views.boxes)),
+            Route(f"{site}/boxes/{{box}}/entries", self.entries),
             Route(f"{site}/ledger", self._shows(self._views.ledger)),
             Route(f"{site}/requests", self.requests),
             Route(f"{site}/requests/{{reference}}", self.request),
@@ -109,6 +111,21 @@ class Api:
             raise _http(404, error.name) from error
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=31536000, immutable"}
         return Response(body, media_type="application/octet-stream", headers=headers)
+
+    async def roster(self, request: Request) -> Response:
+        """The newest roster; with `since`, those after that version too."""
+        caller = await self._caller(request)
+        if "since" not in request.query_params:
+            return JSONResponse(await run_in_threadpool(self._views.roster, caller.site))
+        since = _number(request.query_params["since"], "since")
+        return JSONResponse(await run_in_threadpool(self._views.rosters_since, caller.site, since))
+
+    async def entries(self, request: Request) -> Response:
+        """Some entries of a box's log."""
+        caller = await self._caller(request)
+        box = _bytes(request.path_params["box"], 16, "box")
+        first, last = (_number(request.query_params.get(name), name) for name in ("first", "last"))
+        return JSONResponse(await run_in_threadpool(self._views.entries, caller.site, box, first, last))
 
     async def requests(self, request: Request) -> Response:
         """The newest requests."""
@@ -204,3 +221,10 @@ def _bytes(text: object, size: int, name: str) -> bytes:
         except ValueError:
             pass
     raise _http(400, errors.name_of(errors.LENGTH_RANGE), f"{name}: {2 * size} hex digits")
+
+
+def _number(text: str | None, name: str) -> int:
+    """A version or seq, 0 to 2^31-1."""
+    if text is not None and text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 1 << 31:
+        return int(text)
+    raise _http(400, errors.name_of(errors.VALUE_RANGE), f"{name}: 0 to {(1 << 31) - 1}")
