@@ -20,6 +20,7 @@ from sealhost.cli_shared import (
     read_file,
 )
 from sealhost.client import draft, draft_text, publish
+from sealhost.client.cautions import cautions
 from sealhost.client.errors import ClientError
 from sealhost.client.roster_words import compare, describe
 from sealhost.signing.keys import read_public
@@ -83,8 +84,8 @@ def show(path: DraftFile = None, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
             fields = messages.read(read_file(path), desk.profile.site, (messages.ROSTER,)).fields
         else:
             fields = draft_fields(desk, path)
-        lines = describe(desk.profile, fields)
-        desk.result("\n".join(lines), version=fields["version"], says=lines)
+        lines, doubts = describe(desk.profile, fields), cautions_of(desk, fields)
+        desk.result("\n".join([*lines, *doubts]), version=fields["version"], says=lines, doubts=doubts)
 
 
 @command(roster_app, "diff")
@@ -99,6 +100,11 @@ def diff(path: DraftFile = None, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
 def changes_of(desk: Desk, fields: dict[str, Any]) -> list[str]:
     """What a roster changes against the one held."""
     return compare(desk.profile, desk.trust.roster.fields if desk.trust.version else None, fields)
+
+
+def cautions_of(desk: Desk, fields: dict[str, Any]) -> list[str]:
+    """What is doubtful about a roster."""
+    return cautions(desk.profile, desk.trust.roster.fields if desk.trust.version else None, fields)
 
 
 @command(roster_app, "add-person")

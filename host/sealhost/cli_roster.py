@@ -9,7 +9,7 @@ import typer
 from sealwire import cose, errors, messages
 from sealwire.errors import Refused
 
-from sealhost.cli_draft import DraftFile, changes_of, draft_fields, draft_path, roster_app
+from sealhost.cli_draft import DraftFile, cautions_of, changes_of, draft_fields, draft_path, roster_app
 from sealhost.cli_keeper import Yes
 from sealhost.cli_shared import (
     DEFAULT_HOME,
@@ -38,6 +38,7 @@ __all__ = ["roster_app"]
 def sign(
     path: DraftFile = None,
     version: Annotated[int | None, typer.Option(help="The next free one if left out.")] = None,
+    force: Annotated[bool, typer.Option(help="Sign a doubtful draft all the same.")] = False,
     yes: Yes = False,
     home: Home = DEFAULT_HOME,
     as_json: AsJson = False,
@@ -55,6 +56,10 @@ def sign(
         if desk.trust.version:
             desk.tell(say("changes", version=desk.trust.version))
             desk.tell("\n".join(changes) or say("no_changes"))
+        doubts = cautions_of(desk, fields)
+        if doubts and not force:
+            raise ClientError("draft_doubtful", cautions="\n".join(doubts))
+        desk.tell("\n".join(doubts))
         ask(yes)
         signed = compose.sign(desk.profile, messages.ROSTER, fields)
         for old in (desk.profile.home / "papers").glob(f"roster-{fields['version']:06d}-*.cose"):
@@ -82,7 +87,7 @@ def countersign(
             raise Refused(errors.UNKNOWN_SIGNER)
         other.check(key, verify)
         desk.tell(say("will_sign_roster", version=other["version"]))
-        desk.tell("\n".join(describe(desk.profile, other.fields)))
+        desk.tell("\n".join([*describe(desk.profile, other.fields), *cautions_of(desk, other.fields)]))
         ask(yes)
         signed = compose.sign(desk.profile, messages.ROSTER, other.fields)
         publish.write_signed(desk.profile, publish.roster_file(Path(), other["version"], other.kid).name, other.raw)

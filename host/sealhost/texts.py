@@ -233,6 +233,22 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The roster would have {size} bytes, {most} at most: shorten names, or spread people over fewer keys.",
         "名册将有 {size} 字节，最多 {most}：请缩短名称或减少密钥。",
     ),
+    "caution_abolished": (
+        "Rule {number} lets matters be stamped that the list calls abolished: {codes}",
+        "规则 {number} 仍允许已取消的事项盖章：{codes}",
+    ),
+    "caution_number": (
+        "Number {number} was {before}'s and would be {name}'s, with other keys: old log entries would name the wrong person",
+        "编号 {number} 原属 {before}，现改给 {name} 且密钥全部更换：旧日志将指向错误的人",
+    ),
+    "caution_unmet": (
+        "Rule {number} can never be met: among the people with a key there are not {groups} besides a {raiser} who asks",
+        "规则 {number} 无法满足：除发起的{raiser}外，有密钥的人员中不足 {groups}",
+    ),
+    "draft_doubtful": (
+        "Not signed, as the draft is doubtful:\n{cautions}\nMend it, or sign it all the same with --force.",
+        "草稿存疑，未签署：\n{cautions}\n请修改，或用 --force 强行签署。",
+    ),
     "version_used": (
         "Version {version} may have reached a host already; the next free one is {free}.",
         "第 {version} 版可能已送达主机；下一可用版本为 {free}。",
