@@ -135,8 +135,8 @@ async def serve(board: object, me: object, fields: dict) -> None:
     intake = Intake(site, me, box, rosters, outbox, ed25519.verify)
     user = (fields["user"], fields.get("password") or "") if "user" in fields else None
     link = MqttLink(fields["broker"], fields["port"], site, me.kid, intake.handle, outbox.connected, user=user)
-    gc.collect()
     print("box %s serves: boot %d, log %d" % (messages.short_code(me.kid), journal.boot, journal.log.seq))
+    gc.collect()
     print("memory free:", gc.mem_free())
     # The first of them to fail ends all: a box that lost one of its parts closes and starts afresh.
     await asyncio.gather(box.watch(), link.run(), outbox.run(link), show(board, box, link))

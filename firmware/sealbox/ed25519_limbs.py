@@ -27,9 +27,24 @@ P = (1 << 255) - 19
 D2 = 0x2406D9DC56DFFCE7198E80F2EEF3D13000E0149A8283B156EBD69B9426B2F159
 """2*d modulo p, d = -121665/121666."""
 
-_X, _Y, _Z, _E, _H = const(0), const(1), const(2), const(3), const(4)
-_PLUS, _MINUS, _PRODUCT, _OTHER_Z = const(5), const(6), const(7), const(8)
-_T, _A, _B, _C, _D, _F, _G = const(9), const(10), const(11), const(12), const(13), const(14), const(15)
+# Registers, by what they hold.
+_X = const(0)
+_Y = const(1)
+_Z = const(2)
+_E = const(3)
+_H = const(4)
+_PLUS = const(5)
+_MINUS = const(6)
+_PRODUCT = const(7)
+_OTHER_Z = const(8)
+_T = const(9)
+_A = const(10)
+_B = const(11)
+_C = const(12)
+_D = const(13)
+_F = const(14)
+_G = const(15)
+
 _ENTRY = const(96)
 
 _TO_XYZ = bytes((MULTIPLY, _X, _E, _F, MULTIPLY, _Y, _G, _H, MULTIPLY, _Z, _F, _G))

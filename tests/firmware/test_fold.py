@@ -20,10 +20,10 @@ def test_number_stands_where_another_module_used_it_and_its_definition_is_gone()
     out = folded(
         wire="",
         wire__limits="MOST = 8\n",
-        wire__use="from wire import limits\n\n\ndef f(n):\n    return n < limits.MOST\n",
+        wire__use="from wire import limits\n\n\ndef f(n):\n    return n < limits.MOST\n\n\nf(1)\n",
     )
     assert out["wire.limits"] == "pass\n"
-    assert out["wire.use"] == "from wire import limits\n\n\ndef f(n):\n    return n < 8\n"
+    assert out["wire.use"] == "from wire import limits\n\n\ndef f(n):\n    return n < 8\n\n\nf(1)\n"
 
 
 def test_imported_name_is_replaced_and_dropped_from_the_import_and_no_line_moves():
@@ -61,6 +61,13 @@ def test_what_is_no_small_number_stays(definition: str):
     assert folded(one=definition, two=use) == {"one": definition, "two": use}
 
 
+def test_bytes_put_together_from_constants_stand_there_whole():
+    source = (
+        "A = 1\n_LAST = bytes((A, 9))\n_WHOLE = bytes((\n    A, 2,  # why\n    A + 2, 4,\n)) + _LAST\nprint(_WHOLE)\n"
+    )
+    assert folded(one=source)["one"] == ("pass\npass\n_WHOLE = b'\\x01\\x02\\x03\\x04\\x01\\t'\n\n\n\nprint(_WHOLE)\n")
+
+
 def test_guard_of_imports_for_type_checks_becomes_false():
     assert folded(one="MYPY = False\nif MYPY:\n    import typing\n")["one"] == "pass\nif False:\n    import typing\n"
 
@@ -77,3 +84,24 @@ def test_name_with_a_second_meaning_is_an_error(source: str):
 def test_constant_imported_under_another_name_is_an_error():
     with pytest.raises(fold.FoldError):
         folded(one="A = 1\n", two="from one import A as B\n")
+
+
+def test_what_no_module_names_is_left_out_and_no_line_moves():
+    out = folded(
+        one="T = 1, 2\n\n\ndef by_host():\n    return inner(T)\n\n\ndef inner(x): pass\n\n\ndef used(): pass\n",
+        two="from one import used\nused()\n",
+    )
+    assert out["one"] == "pass\n\n\npass\n\n\n\npass\n\n\ndef used(): pass\n"
+
+
+@pytest.mark.parametrize(
+    "use", ["print(other.seldom)", "from one import seldom", "seldom()", "class C:\n    x = seldom\nC()"]
+)
+def test_what_is_named_anywhere_stays(use: str):
+    source = "def seldom():\n    return 1\n"
+    assert folded(one=source, two=use + "\n") == {"one": source, "two": use + "\n"}
+
+
+def test_what_does_more_than_bind_a_name_stays():
+    source = "nobody = print('x')\n"
+    assert folded(one=source)["one"] == source
