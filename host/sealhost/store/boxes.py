@@ -6,11 +6,43 @@ from collections.abc import Iterable
 from typing import Any
 
 from sealwire import chain
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 
 from sealhost.store.models import Box, Challenge, Checkpoint, Entry, Staged
 
 _CLOCK = (chain.TIME, chain.RESET)
+
+# Statements of every message are built once: building one costs as much as running it.
+_GET = select(Box.__table__).where(Box.site == bindparam("site"), Box.kid == bindparam("kid"))
+_LAST_STAGED = (
+    select(Staged.__table__)
+    .where(Staged.site == bindparam("site"), Staged.box == bindparam("box"))
+    .order_by(Staged.seq.desc())
+    .limit(1)
+)
+_CHALLENGES = (
+    select(Challenge.__table__)
+    .where(Challenge.site == bindparam("site"), Challenge.box == bindparam("box"))
+    .order_by(Challenge.bay)
+)
+_HEADS = [
+    select(table.head).where(
+        table.site == bindparam("site"), table.box == bindparam("box"), table.seq == bindparam("seq")
+    )
+    for table in (Entry, Staged)
+]
+_HISTORIES = [
+    select(table.raw)
+    .where(
+        table.site == bindparam("site"),
+        table.box == bindparam("box"),
+        table.seq > bindparam("after"),
+        or_(table.request == bindparam("request"), table.kind.in_(_CLOCK)),
+    )
+    .order_by(table.seq)
+    for table in (Entry, Staged)
+]
+"""Proven entries, then staged ones."""
 
 
 def add(tx: Connection, site: bytes, kid: bytes, public: bytes, head: bytes) -> None:
@@ -25,7 +57,7 @@ def add(tx: Connection, site: bytes, kid: bytes, public: bytes, head: bytes) -> 
 
 def get(tx: Connection, site: bytes, kid: bytes) -> Row[Any] | None:
     """A box."""
-    return tx.execute(select(Box.__table__).where(Box.site == site, Box.kid == kid)).first()
+    return tx.execute(_GET, {"site": site, "kid": kid}).first()
 
 
 def all_boxes(tx: Connection, site: bytes) -> list[Row[Any]]:
@@ -64,8 +96,7 @@ def staged(tx: Connection, site: bytes, box: bytes, last: int | None = None) -> 
 
 def last_staged(tx: Connection, site: bytes, box: bytes) -> Row[Any] | None:
     """The newest staged entry."""
-    query = select(Staged.__table__).where(Staged.site == site, Staged.box == box)
-    return tx.execute(query.order_by(Staged.seq.desc()).limit(1)).first()
+    return tx.execute(_LAST_STAGED, {"site": site, "box": box}).first()
 
 
 def staged_at(tx: Connection, site: bytes, box: bytes, seq: int) -> Row[Any] | None:
@@ -84,9 +115,8 @@ def prove(tx: Connection, site: bytes, box: bytes, rows: Iterable[Row[Any]]) -> 
 
 def head_at(tx: Connection, site: bytes, box: bytes, seq: int) -> bytes | None:
     """The head of the log after entry `seq`, proven or staged; None when that entry is not here."""
-    for table in (Entry, Staged):
-        query = select(table.head).where(table.site == site, table.box == box, table.seq == seq)
-        head = tx.execute(query).scalar()
+    for query in _HEADS:
+        head = tx.execute(query, {"site": site, "box": box, "seq": seq}).scalar()
         if head is not None:
             return head
     return None
@@ -95,10 +125,8 @@ def head_at(tx: Connection, site: bytes, box: bytes, seq: int) -> bytes | None:
 def history(tx: Connection, site: bytes, box: bytes, after: int, request: bytes, live: bool) -> list[bytes]:
     """The entries after an anchor that say something about a request; with the staged ones when `live`."""
     found: list[bytes] = []
-    for table in (Entry, Staged) if live else (Entry,):
-        here = (table.site == site, table.box == box, table.seq > after)
-        about = or_(table.request == request, table.kind.in_(_CLOCK))
-        found += tx.execute(select(table.raw).where(*here, about).order_by(table.seq)).scalars()
+    for query in _HISTORIES if live else _HISTORIES[:1]:
+        found += tx.execute(query, {"site": site, "box": box, "after": after, "request": request}).scalars()
     return found
 
 
@@ -137,8 +165,7 @@ def challenge(tx: Connection, site: bytes, box: bytes, bay: int) -> Row[Any] | N
 
 def challenges(tx: Connection, site: bytes, box: bytes) -> list[Row[Any]]:
     """The newest challenge of each bay of a box."""
-    here = (Challenge.site == site, Challenge.box == box)
-    return list(tx.execute(select(Challenge.__table__).where(*here).order_by(Challenge.bay)))
+    return list(tx.execute(_CHALLENGES, {"site": site, "box": box}))
 
 
 def put_challenge(tx: Connection, **values: Any) -> None:

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from sealhost.core.lifecycle import LIVE
 from sealhost.store.models import Audit, Message, Request
 
 _LIVE = [str(state) for state in LIVE]
+
+# Statements of every message are built once: building one costs as much as running it.
+_SITE = Message.site == bindparam("site")
+_FIND = select(Message.__table__).where(_SITE, Message.reference == bindparam("reference"))
+_OF_TYPE = select(Message.raw).where(_SITE, Message.type == bindparam("type")).order_by(Message.id)
+_OF_REQUEST = _OF_TYPE.where(Message.request == bindparam("request"))
+_REQUEST = select(Request.__table__).where(
+    Request.site == bindparam("site"), Request.reference == bindparam("reference")
+)
+_ADD = insert(Message)
+_RECORD = insert(Audit)
 
 
 def add(
@@ -25,18 +36,17 @@ def add(
 ) -> None:
     """Keep a message. IntegrityError when it is there already."""
     values = {"site": site, "reference": reference, "type": number, "kid": kid, "request": request}
-    tx.execute(insert(Message).values(**values, raw=raw, received=now))
+    tx.execute(_ADD, {**values, "raw": raw, "received": now})
 
 
 def find(tx: Connection, site: bytes, reference: bytes) -> Row[Any] | None:
     """A message by its reference."""
-    return tx.execute(select(Message.__table__).where(Message.site == site, Message.reference == reference)).first()
+    return tx.execute(_FIND, {"site": site, "reference": reference}).first()
 
 
 def of_request(tx: Connection, site: bytes, request: bytes, number: int) -> list[bytes]:
     """The messages of one type about a request, in the order they came."""
-    here = (Message.site == site, Message.request == request, Message.type == number)
-    return list(tx.execute(select(Message.raw).where(*here).order_by(Message.id)).scalars())
+    return list(tx.execute(_OF_REQUEST, {"site": site, "type": number, "request": request}).scalars())
 
 
 def about_request(tx: Connection, site: bytes, request: bytes) -> list[Row[Any]]:
@@ -47,8 +57,7 @@ def about_request(tx: Connection, site: bytes, request: bytes) -> list[Row[Any]]
 
 def of_type(tx: Connection, site: bytes, number: int) -> list[bytes]:
     """All messages of one type, in the order they came."""
-    here = (Message.site == site, Message.type == number)
-    return list(tx.execute(select(Message.raw).where(*here).order_by(Message.id)).scalars())
+    return list(tx.execute(_OF_TYPE, {"site": site, "type": number}).scalars())
 
 
 def add_request(tx: Connection, **values: Any) -> None:
@@ -58,7 +67,7 @@ def add_request(tx: Connection, **values: Any) -> None:
 
 def request(tx: Connection, site: bytes, reference: bytes) -> Row[Any] | None:
     """Where a request stands."""
-    return tx.execute(select(Request.__table__).where(Request.site == site, Request.reference == reference)).first()
+    return tx.execute(_REQUEST, {"site": site, "reference": reference}).first()
 
 
 def update_request(tx: Connection, site: bytes, reference: bytes, **values: Any) -> None:
@@ -119,4 +128,4 @@ def record(
 ) -> None:
     """Write down what was done, in the same transaction."""
     values = {"site": site, "at": at, "event": event, "reference": reference, "kid": kid, "detail": detail}
-    tx.execute(insert(Audit).values(values))
+    tx.execute(_RECORD, values)

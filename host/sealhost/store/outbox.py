@@ -5,11 +5,33 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from sealhost.store.models import Grant, Outbox, Waiting
 
 BATCH = 200  # rows sent in one turn
+
+# Statements of every message are built once: building one costs as much as running it.
+_SITE = Grant.site == bindparam("site")
+_GRANT = select(Grant.__table__).where(_SITE, Grant.reference == bindparam("reference"))
+_GRANTS = select(Grant.__table__).where(_SITE, Grant.request == bindparam("request")).order_by(Grant.id)
+_ALIVE = (
+    select(Grant.__table__)
+    .where(_SITE, Grant.request == bindparam("request"), Grant.state == "alive")
+    .order_by(Grant.id.desc())
+)
+_PUT = insert(Outbox)
+_DUE = select(Outbox.__table__).where(Outbox.due <= bindparam("now")).order_by(Outbox.id).limit(BATCH)
+_NEXT_DUE = select(Outbox.due).order_by(Outbox.due).limit(1)
+_POSTPONE = (
+    update(Outbox)
+    .where(Outbox.id == bindparam("row"))
+    .values(due=bindparam("due_at"), attempts=bindparam("attempts_so_far"))
+)
+_DONE = delete(Outbox).where(Outbox.id == bindparam("row"))
+_WAITING_KIDS = select(Waiting.kid).where(
+    Waiting.site == bindparam("site"), Waiting.reference == bindparam("reference")
+)
 
 
 def add_grant(tx: Connection, **values: Any) -> None:
@@ -19,13 +41,12 @@ def add_grant(tx: Connection, **values: Any) -> None:
 
 def grant(tx: Connection, site: bytes, reference: bytes) -> Row[Any] | None:
     """A grant by its reference."""
-    return tx.execute(select(Grant.__table__).where(Grant.site == site, Grant.reference == reference)).first()
+    return tx.execute(_GRANT, {"site": site, "reference": reference}).first()
 
 
 def alive_grant(tx: Connection, site: bytes, request: bytes) -> Row[Any] | None:
     """The grant of a request that the box may still take."""
-    here = (Grant.site == site, Grant.request == request, Grant.state == "alive")
-    return tx.execute(select(Grant.__table__).where(*here).order_by(Grant.id.desc())).first()
+    return tx.execute(_ALIVE, {"site": site, "request": request}).first()
 
 
 def alive_for_nonce(tx: Connection, site: bytes, nonce: bytes) -> Row[Any] | None:
@@ -36,8 +57,7 @@ def alive_for_nonce(tx: Connection, site: bytes, nonce: bytes) -> Row[Any] | Non
 
 def grants(tx: Connection, site: bytes, request: bytes) -> list[Row[Any]]:
     """All grants of a request, oldest first."""
-    here = (Grant.site == site, Grant.request == request)
-    return list(tx.execute(select(Grant.__table__).where(*here).order_by(Grant.id)))
+    return list(tx.execute(_GRANTS, {"site": site, "request": request}))
 
 
 def set_grant(tx: Connection, site: bytes, reference: bytes, state: str, reason: int = 0) -> None:
@@ -59,28 +79,27 @@ def put(
 ) -> None:
     """Something to send from now on: until `answer` is answered, or (without) until the broker has it."""
     values = {"site": site, "topic": topic, "payload": payload, "retain": retain, "due": now, "attempts": 0}
-    tx.execute(insert(Outbox).values(**values, answer=answer, box=box))
+    tx.execute(_PUT, {**values, "answer": answer, "box": box})
 
 
 def due(tx: Connection, now: int) -> list[Row[Any]]:
     """What is to be sent now, oldest first."""
-    query = select(Outbox.__table__).where(Outbox.due <= now).order_by(Outbox.id).limit(BATCH)
-    return list(tx.execute(query))
+    return list(tx.execute(_DUE, {"now": now}))
 
 
 def next_due(tx: Connection) -> int | None:
     """When the next row is due."""
-    return tx.execute(select(Outbox.due).order_by(Outbox.due).limit(1)).scalar()
+    return tx.execute(_NEXT_DUE).scalar()
 
 
 def postpone(tx: Connection, row: int, due_at: int, attempts: int) -> None:
     """A row was sent: when again."""
-    tx.execute(update(Outbox).where(Outbox.id == row).values(due=due_at, attempts=attempts))
+    tx.execute(_POSTPONE, {"row": row, "due_at": due_at, "attempts_so_far": attempts})
 
 
 def done(tx: Connection, row: int) -> None:
     """A row needs no more sending."""
-    tx.execute(delete(Outbox).where(Outbox.id == row))
+    tx.execute(_DONE, {"row": row})
 
 
 def answered(tx: Connection, site: bytes, answer: bytes) -> None:
@@ -108,8 +127,7 @@ def hurry(tx: Connection, now: int, site: bytes | None = None, box: bytes | None
 
 def waiting_kids(tx: Connection, site: bytes, reference: bytes) -> set[bytes]:
     """The keys in whose inbox a request is retained."""
-    query = select(Waiting.kid).where(Waiting.site == site, Waiting.reference == reference)
-    return set(tx.execute(query).scalars())
+    return set(tx.execute(_WAITING_KIDS, {"site": site, "reference": reference}).scalars())
 
 
 def waiting(tx: Connection, site: bytes) -> list[Row[Any]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from sealhost.store.models import MattersMessage, Roster, RosterMessage, Site
+
+# Built once, as every message asks for it.
+_NEWEST = select(Roster.version).where(Roster.site == bindparam("site")).order_by(Roster.version.desc()).limit(1)
 
 
 def add(tx: Connection, site: bytes, name: str, authority: Iterable[bytes], threshold: int, now: int) -> None:
@@ -33,8 +36,7 @@ def authority_keys(row: Row[Any]) -> list[bytes]:
 
 def newest_version(tx: Connection, site: bytes) -> int:
     """The version of the adopted roster, 0 without one."""
-    query = select(Roster.version).where(Roster.site == site).order_by(Roster.version.desc()).limit(1)
-    return tx.execute(query).scalar() or 0
+    return tx.execute(_NEWEST, {"site": site}).scalar() or 0
 
 
 def roster_payload(tx: Connection, site: bytes, version: int) -> bytes | None:
