@@ -115,7 +115,7 @@ def _collect(module: Module, modules: dict[str, Module], done: set[str]) -> None
 
 
 def _collect_import(module: Module, node: ast.ImportFrom, modules: dict[str, Module], done: set[str]) -> None:
-    source = _origin(module, node)
+    source = origin(module, node)
     for alias in node.names:
         inner = f"{source}.{alias.name}"
         for name in (source, inner):
@@ -129,7 +129,7 @@ def _collect_import(module: Module, node: ast.ImportFrom, modules: dict[str, Mod
             module.constants[alias.name] = modules[source].constants[alias.name]
 
 
-def _origin(module: Module, node: ast.ImportFrom) -> str:
+def origin(module: Module, node: ast.ImportFrom) -> str:
     """The full name of the module that a ``from … import`` names."""
     if not node.level:
         return node.module or ""
