@@ -172,6 +172,7 @@ class FakeBox:
                 chain.DECISION, request=message["request"], verdict=message["verdict"], person=number,
                 message=message.reference, **optional,
             )  # fmt: skip
+            self._say(self.checkpoint())
         elif message.number == messages.FINISH:
             number = self._person(message)["number"]
             self.write(chain.FINISH, request=message["request"], reason=0, person=number, message=message.reference)
