@@ -20,8 +20,9 @@ STATUS = const(1)  # the last checkpoint; over MQTT retained, and emptied by the
 class Link:
     """What the box relies on.
 
-    on_message(sender: bytes | None, payload: memoryview) gets the kid in the topic (None without one),
-    and a buffer that is its own until it is done; it may return a coroutine, which the link awaits before it reads on.
+    on_message(sender: bytes | None, payload: memoryview | None) gets the kid in the topic (None without one),
+    and a buffer that is its own until it is done (None: a message above 8 KiB, which nobody read); it may return a
+    coroutine, which the link awaits before it reads on.
     on_connect() is the moment to publish the status again. What they raise is logged and ends nothing, but what the
     coroutine raises ends `run`.
     """
@@ -59,6 +60,7 @@ class MqttLink(Link):
             filters=(topics.box_in_filter(site, box),),
             will=(self._topics[STATUS], b""),
             on_connect=on_connect,
+            on_oversized=lambda topic: self._received(topic, None, False),
             **options,
         )
 
@@ -75,7 +77,7 @@ class MqttLink(Link):
         """Take a message for OUT or STATUS; waits while too many are unacknowledged."""
         return await self._client.publish(self._topics[channel], payload, retain)
 
-    def _received(self, topic: str, payload: memoryview, retained: bool) -> "object | None":
+    def _received(self, topic: str, payload: "memoryview | None", retained: bool) -> "object | None":
         place = topics.parse(topic)
         if place is None or place[0] != "box_in" or place[1] != self._site or place[2] != self._box:
             raise ValueError("a topic that is not this box's")

@@ -42,7 +42,8 @@ class MqttClient:
 
     on_message(topic: str, payload: memoryview, retained: bool) and on_connect() are plain functions; what they raise is
     logged. on_message may return a coroutine, which is awaited: the client reads nothing meanwhile, so that it must not
-    wait for a publish; what that raises ends `run`. The payload is the client's own buffer, valid until then. Retained
+    wait for a publish; what that raises ends `run`. The payload is the client's own buffer, valid until then.
+    on_oversized(topic: str), of the same kind, hears of messages above MAX_PAYLOAD, which are not read. Retained
     messages are dropped unless ``retained`` is true: a command that a broker kept is no command. ``will`` is (topic,
     payload), retained. ``user`` is (name, password). ``tls`` is an ssl.SSLContext. Times are milliseconds;
     ``backoff_ms`` is (first, most).
@@ -63,6 +64,7 @@ class MqttClient:
         keepalive_s=30,
         clean=False,
         on_connect=None,
+        on_oversized=None,
         log=print,
         backoff_ms=(1000, 60000),
         ack_timeout_ms=60000,
@@ -75,6 +77,7 @@ class MqttClient:
         self._filters = filters
         self._on_message = on_message
         self._on_connect = on_connect
+        self._on_oversized = on_oversized
         self._retained = retained
         self._keepalive_ms = keepalive_s * 1000
         self._ack_timeout_ms = ack_timeout_ms
@@ -299,20 +302,22 @@ class MqttClient:
         if topic is None or size > MAX_PAYLOAD:
             await reader.skip(size)
             self._log("mqtt: dropped a message of {} bytes".format(size))
+            if topic is not None and self._on_oversized is not None and not first & 1:
+                await self._deliver(self._on_oversized, topic.decode())
         else:
             payload = self._payload[:size]
             await reader.fill(payload)
             if not first & 1 or self._retained:
-                await self._deliver(topic, payload, bool(first & 1))
+                await self._deliver(self._on_message, topic.decode(), payload, bool(first & 1))
         if qos:
             if len(self._control) > MAX_CONTROL:
                 raise MqttError("the broker does not read")
             self._control.extend(wire.puback(packet_id))
             self._wake.set()
 
-    async def _deliver(self, topic: bytes, payload: memoryview, retained: bool) -> None:
+    async def _deliver(self, handler, *args) -> None:
         """Nothing is read from the broker until the handler is done: so one message is in memory at a time."""
-        work = self._call(self._on_message, topic.decode(), payload, retained)
+        work = self._call(handler, *args)
         if work is not None:
             await work
 

@@ -38,6 +38,8 @@ from sealhost.web.server import WebServer
 RUN_FILE = "run.json"
 CONNECT_TIMEOUT_S = 15.0
 MAX_UNDELIVERED = 500
+MAX_RECEIVED_BYTES = 262_144
+"""What is above a message's cap is refused by name, and its sender told; above this it is dropped unread."""
 
 _log = structlog.get_logger(__name__)
 
@@ -160,7 +162,8 @@ class Daemon:
         tls = None
         if address.tls and settings.broker_ca_file is not None:
             tls = ssl.create_default_context(cafile=str(settings.broker_ca_file))
-        return MqttLink(address, f"sealhost-{self.context.signer.kid.hex()[:12]}", tls=tls)
+        name = f"sealhost-{self.context.signer.kid.hex()[:12]}"
+        return MqttLink(address, name, tls=tls, max_received_bytes=MAX_RECEIVED_BYTES)
 
     def _start_broker(self) -> EmbeddedBroker:
         """The embedded broker, without a wanted port on the one it had last time: boxes and people know that one."""

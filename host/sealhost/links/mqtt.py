@@ -72,7 +72,10 @@ class _PahoDelivery:
 
 
 class MqttLink:
-    """A `Link` to one broker. `client_id` is fixed for the life of an installation: the session hangs on it."""
+    """A `Link` to one broker. `client_id` is fixed for the life of an installation: the session hangs on it.
+
+    `max_received_bytes`: handlers get messages up to there, `max_payload_bytes` if not given; larger ones are dropped.
+    """
 
     def __init__(
         self,
@@ -82,10 +85,12 @@ class MqttLink:
         tls: ssl.SSLContext | None = None,
         keepalive_s: int = KEEPALIVE_S,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+        max_received_bytes: int | None = None,
         persistent: bool = True,
     ) -> None:
         self._address = address
         self._max_payload_bytes = max_payload_bytes
+        self._max_received_bytes = max_received_bytes or max_payload_bytes
         self._keepalive_s = keepalive_s
         self._subscriptions: list[_Subscription] = []
         self._callbacks: list[Callable[[], None]] = []
@@ -256,7 +261,7 @@ class MqttLink:
     def _handled(self, item: _Received) -> bool:
         """Run the handlers; False when the link is stopping and the message shall come again."""
         message = item.message
-        if len(message.payload) > self._max_payload_bytes:
+        if len(message.payload) > self._max_received_bytes:
             _log.warning("dropped %d bytes on %s: above the cap", len(message.payload), message.topic)
             return True
         with self._lock:
