@@ -21,7 +21,9 @@ from sealhost.cli import app
 from sealhost.links.address import BrokerAddress
 from sealhost.links.mqtt import MqttLink
 from sealhost.signing import keys
-from sealwire import chain, cose, errors, messages, topics
+from sealhost.store import sites
+from sealhost.store.database import Database
+from sealwire import chain, cose, messages, topics
 from sealwire.errors import SealwireError
 from sealwire.messages import Message
 from typer.testing import CliRunner
@@ -46,11 +48,21 @@ class Ear(demo_stage.Wire):
         found = [self._read(payload) for payload in payloads if payload[:1] == b"\xd2"]
         return [one for one in found if one is not None and one.number == number and fits(one)]
 
+    def log(self) -> dict[int, chain.Entry]:
+        """All log entries heard so far, by their places."""
+        with self._news:
+            payloads = [heard.payload for heard in self._heard]
+        return {seq: chain.read_entry(raw) for payload in payloads for seq, raw in demo_stage.entries_of(payload)}
+
     def last(self, topic: str, fits: Callable[[bytes], bool]) -> bytes:
         """Wait for something that fits on a topic; the last that was heard there."""
         self.wait(lambda heard: True if heard.topic == topic and fits(heard.payload) else None, topic)
+        return self.on(topic)[-1]
+
+    def on(self, topic: str) -> list[bytes]:
+        """All that was heard on a topic so far."""
         with self._news:
-            return [heard.payload for heard in self._heard if heard.topic == topic][-1]
+            return [heard.payload for heard in self._heard if heard.topic == topic]
 
     def nth(self, kind: int, count: int, fits: Callable[[chain.Entry], bool]) -> tuple[int, chain.Entry]:
         """The count-th log entry of a kind that fits, with its place in the log."""
@@ -113,9 +125,11 @@ class Site:
         self.site = self.people.site
         self.people.keys |= {f"{name}, second device": key for name, key in self.people.spare.items()}
         self.people.keys["stranger"] = keys.generate()
+        self.neighbour = _neighbour(self.people)
         self.box = VirtualBox(folder / "box", bays=2, modules=image)
         url = None if broker is None else f"mqtt://{broker.host}:{broker.port}"
         self.host = HostProcess(folder / "host", self.people, through or url)
+        self._add_neighbour()
         self._closing: list[Callable[[], object]] = []
         self._made = 0
         self.version = 1
@@ -124,6 +138,15 @@ class Site:
         except BaseException:
             self.close()
             raise
+
+    def _add_neighbour(self) -> None:
+        """The host serves another site of the same authority too, with the same people."""
+        database = Database(f"sqlite:///{self.host.home / 'sealbox.db'}")
+        with database.write() as tx:
+            keys_there = [self.neighbour.authority.public_key]
+            sites.add(tx, self.neighbour.site, "邻村", keys_there, 1, self.neighbour.now)
+        database.close()
+        self.neighbour.host = self.people.host
 
     def _begin(self, url: str | None) -> None:
         self._closing.append(self.host.stop)
@@ -249,6 +272,14 @@ class Site:
     def _of_host(self, message: Message) -> bool:
         return message.kid == self.people.host.kid
 
+    def names(self, raw: bytes) -> tuple[bytes, bytes]:
+        """How a receipt may name a message: by its reference, or by its bytes while nothing of it is proven."""
+        return self.read(raw).reference, hashlib.sha256(raw).digest()
+
+    def receipt(self, raw: bytes) -> str | None:
+        """What the receipt says of bytes that were published, whatever they are."""
+        return self.everybody.receipt_for(self.people, raw, WAIT_S)
+
     # The box
 
     def of(self, request: Message, **fields: Any) -> Callable[[chain.Entry], bool]:
@@ -311,6 +342,10 @@ class Site:
         """How often the box's proven log says that it opened for a request."""
         return len(self.entries(chain.INTENT, self.of(request)))
 
+    def published_log(self) -> dict[int, chain.Entry]:
+        """The log as the box published it, by place; what somebody forged stands there too."""
+        return self.ear.log()
+
     def proven_log(self) -> list[chain.Entry]:
         """The log that the host has proven and stored."""
         with zipfile.ZipFile(self.export()) as archive:
@@ -321,18 +356,26 @@ class Site:
 
     def reboot(self, last_write: Any = "keep") -> None:
         """Cut the power and give it back; until the host has the new boot for good. Refusals are logged afresh."""
-        boots = int(self.box.state["boots"])
         self.box.cut_power(last_write)
+        self.power_on()
+
+    def power_on(self) -> None:
+        """Give the box its power back, until the host has the new boot for good."""
+        boot = self.people.box.checkpoint["boot"] + 1
         self.box.power_on()
-        seq, _ = self.ear.entry(chain.BOOT, lambda entry: bool(entry["boot"] > boots))
+        seq, _ = self.ear.entry(chain.BOOT, lambda entry: bool(entry["boot"] == boot))
         self.acked(seq)
 
     # The host and the audit
 
-    def refusals(self, **fields: str) -> list[str]:
+    def refusals(self, **fields: str | int) -> list[str]:
         """The lines of the host's log for what it refused, with these fields."""
+        return self.host_lines("refused", **fields)
+
+    def host_lines(self, event: str, **fields: str | int) -> list[str]:
+        """The structured lines of the host's log for an event, with these fields."""
         shown = [f"{name}={value!r}" for name, value in fields.items()]
-        lines = [line for line in self.host.log().splitlines() if "event='refused'" in line]
+        lines = [line for line in self.host.log().splitlines() if f"event={event!r}" in line]
         return [line for line in lines if all(re.search(rf"\b{re.escape(one)}(\s|$)", line) for one in shown)]
 
     def line(self, request: Message) -> Fields:
@@ -342,7 +385,9 @@ class Site:
 
     def ledger(self) -> list[Fields]:
         """`sealhost ledger`."""
-        done = CliRunner().invoke(app, ["ledger", "--home", str(self.host.home), "--json"], catch_exceptions=False)
+        done = CliRunner().invoke(
+            app, ["ledger", "--home", str(self.host.home), "--site", self.site.hex(), "--json"], catch_exceptions=False
+        )
         lines: list[Fields] = json.loads(done.stdout)
         return lines
 
@@ -358,7 +403,7 @@ class Site:
     def export(self) -> Path:
         """`sealhost export`; the bundle."""
         bundle = self.folder / "bundle.zip"
-        demo_stage.sealhost("export", "--home", self.host.home, "--out", bundle)
+        demo_stage.sealhost("export", "--home", self.host.home, "--site", self.site.hex(), "--out", bundle)
         return bundle
 
     def verified(self) -> Fields:
@@ -389,6 +434,8 @@ class Site:
         assert self.box.state["vm"] == "running"
 
 
-def name(reason: int) -> str:
-    """A reason's name."""
-    return errors.name_of(reason)
+def _neighbour(people: People) -> People:
+    """The same people in another village."""
+    neighbour = People(bytes(range(16, 32)))
+    neighbour.authority, neighbour.keys, neighbour.spare = people.authority, people.keys, people.spare
+    return neighbour

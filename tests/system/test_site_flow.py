@@ -63,9 +63,7 @@ def test_withdrawal_before_use_needs_another_approval(site: Site) -> None:
     line = site.wait_state(request, "waiting")
     assert (line["approved_by"], line["denied_by"]) == (["second"], [])
     openings = site.box.openings(BAY)
-    site.box.power_on()
-    site.ear.entry(chain.BOOT, lambda entry: bool(entry["boot"] == site.box.state["boots"]))
-    site.box.wait_display("ready")
+    site.power_on()
     assert site.box.openings(BAY) == openings
     assert site.tell("first", site.decide("first", request)) == "counted_twice"
     site.approve(request, "third")
