@@ -172,3 +172,19 @@ def test_forged_intent_holds_a_grant_back_no_longer_than_its_window(village: Vil
 def is_grant(village: Village, raw: bytes) -> bool:
     """Whether these bytes are a grant."""
     return village.message(raw).number == messages.GRANT
+
+
+def test_forged_finish_ends_nothing_for_long(village: Village):
+    village.box_listens = False
+    request = village.approved()
+    fields = {"request": village.reference(request), "reason": 0, "person": 1, "message": bytes(32)}
+    entry = chain.build_entry(chain.FINISH, village.now, fields)
+    item = messages.build_item(messages.ENTRIES, {"first": village.box.seq + 1, "entries": [entry]})
+    village.service.handle(topics.box_out(village.site, village.box.kid), item)
+    village.box_listens = True
+    village.now += 60
+    village.run()
+    assert (village.state(request), village.box.opened) == ("finished", [])
+    village.now += 700
+    village.run()
+    assert village.box.opened == [village.reference(request)]

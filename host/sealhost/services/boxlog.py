@@ -31,6 +31,12 @@ UNPROVEN_WAIT_S = 120
 """A checkpoint follows what reached a box: so long, what it seems to have is not sent again."""
 CLOSING_S = 60
 """A checkpoint follows each closing: so long after the end of a window, a grant that seems taken is not sent again."""
+FORGOTTEN_S = limits.OPEN_SECONDS + 2 * CLOSING_S
+"""A box proves what it says of requests and clocks by then; entries that stay unproven were not the box's."""
+_PROVEN_SOON = (
+    *(chain.INTENT, chain.PRESS, chain.CLOSED, chain.INTERRUPTED),
+    *(chain.DECISION, chain.FINISH, chain.TIME, chain.RESET),
+)
 PASSING = (
     *(errors.TOO_FAST, errors.NEWER_ROSTER, errors.NO_ROSTER),
     *(errors.BAY_BUSY, errors.LOG_FULL, errors.FLASH_FAILED),
@@ -73,6 +79,8 @@ def take_entries(turn: Turn, box: Row[Any], fields: dict[str, Any]) -> None:
         acknowledge(turn, box)  # something in between is missing: send from there
         return
     boxes.stage(turn.tx, box.site, box.kid, rows)
+    if any(entry.kind in _PROVEN_SOON for entry in read):
+        turn.context.unproven.setdefault((box.site, box.kid), turn.now)
     _notice_all(turn, box, read, proven=False)
     granting.advance(turn, box.site, box.kid)
 
@@ -146,10 +154,20 @@ def _open_seconds(turn: Turn, site: bytes, reference: bytes) -> int:
 def _drop_staged(turn: Turn, box: Row[Any], first: int = 0) -> None:
     """Forget staged entries that were not the box's: whatever they delayed is shown, asked for and sent again now."""
     boxes.unstage(turn.tx, box.site, box.kid, first)
+    turn.context.unproven.pop((box.site, box.kid), None)
     outbox.hurry(turn.tx, turn.now, box.site, box.kid)
     message_store.hurry(turn.tx, turn.now, box.site, box.kid)
     for row in message_store.of_bay(turn.tx, box.site, box.kid):
         refresh(turn, box.site, row.reference)
+
+
+def forget_unproven(turn: Turn) -> None:
+    """Drop staged entries that no checkpoint followed in time."""
+    for (site, kid), since in list(turn.context.unproven.items()):
+        box = boxes.get(turn.tx, site, kid)
+        if box is not None and turn.now > since + FORGOTTEN_S:
+            _log.warning("staged entries that stayed unproven: dropped", box=kid.hex())
+            _drop_staged(turn, box)
 
 
 def _refused(turn: Turn, box: Row[Any], message: bytes, reason: int, proven: bool) -> None:
@@ -203,6 +221,7 @@ def _prove(turn: Turn, box: Row[Any], message: Message) -> None:
     if box.seq == 0:
         _check_origin(turn, box, chain.read_entry(rows[0].raw))
     boxes.prove(turn.tx, box.site, box.kid, rows)
+    turn.context.unproven.pop((box.site, box.kid), None)
     boxes.update_box(turn.tx, box.site, box.kid, seq=message["seq"], head=message["head"])
     boxes.put_checkpoint(turn.tx, box.site, box.kid, message["seq"], message.raw, turn.now)
     turn.record(box.site, "log_stored", message.reference, box.kid, f"to {message['seq']}")

@@ -51,6 +51,8 @@ class Context:
     verify: Verify
     now: Callable[[], int]
     rosters: dict[tuple[bytes, int], Roster] = field(default_factory=dict)
+    unproven: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+    """Since when a box (site, kid) has staged entries that a checkpoint should soon follow."""
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:

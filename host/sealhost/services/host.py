@@ -78,6 +78,9 @@ class Host:
             message_store.hurry(turn.tx, turn.now)
             outbox.hurry(turn.tx, turn.now)
             for row in sites.all_sites(turn.tx):
+                for box in boxes.all_boxes(turn.tx, row.site):
+                    if boxes.last_staged(turn.tx, row.site, box.kid) is not None:
+                        self._context.unproven.setdefault((row.site, box.kid), turn.now)
                 for waiting in outbox.waiting(turn.tx, row.site):
                     stored = message_store.find(turn.tx, row.site, waiting.reference)
                     if stored is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sealhost.core.backoff import delay_s
-from sealhost.services import granting, pushing
+from sealhost.services import boxlog, granting, pushing
 from sealhost.services.context import Turn
 from sealhost.services.lifecycles import opens_by_itself, refresh
 from sealhost.store import boxes, outbox
@@ -28,7 +28,8 @@ class Due:
 
 
 def tick(turn: Turn) -> None:
-    """End what is over, ask what is to be asked, push what boxes lack."""
+    """End what is over, forget what stays unproven, ask what is to be asked, push what boxes lack."""
+    boxlog.forget_unproven(turn)
     for row in message_store.due_endings(turn.tx, turn.now):
         refresh(turn, row.site, row.reference)
     for row in message_store.due_asks(turn.tx, turn.now):
