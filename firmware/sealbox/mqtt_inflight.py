@@ -13,7 +13,7 @@ from sealbox import mqtt_wire as wire
 
 # Enough to hide a round trip, few enough that a resend is quick; the bytes fit beside the rest of a 160 KB heap.
 WINDOW = const(8)
-WINDOW_BYTES = const(16384)
+WINDOW_BYTES = const(8192)
 _DUP = const(8)
 
 

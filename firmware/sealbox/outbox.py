@@ -18,7 +18,8 @@ from sealbox.link import OUT, STATUS
 _FIRST_RETRY_MS = const(5_000)
 _LAST_RETRY_MS = const(300_000)
 _DAY_MS = const(86_400_000)
-_BATCH_BYTES = const(4096)  # half a message: memory for two is not there while a grant comes in
+_BATCH_BYTES = const(2048)  # building it takes three times as much, also while a grant is checked
+_SHORT_MS = const(1000)  # when memory is short, for how long to send nothing
 
 
 class Outbox:
@@ -108,8 +109,14 @@ class Outbox:
             self._wake.clear()
             if not link.connected:
                 continue
-            while await self._step():
-                pass
+            try:
+                while await self._step():
+                    pass
+            except MemoryError:
+                # A large message is being looked at. What was to go, the host asks for by its ack of a checkpoint.
+                self._sent = -1
+                await asyncio.sleep_ms(_SHORT_MS)
+                self.wake(True)
 
     def _pause_ms(self) -> int:
         if not self._link.connected:
