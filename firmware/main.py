@@ -23,7 +23,7 @@ from sealbox.outbox import Outbox
 from sealbox.rosters import Rosters
 from sealbox.segment import LogCorrupt
 from sealwire import chain, messages
-from sealwire.errors import DecodeError
+from sealwire.errors import SealwireError
 
 DATA = "/data"
 LOG = DATA + "/log"
@@ -55,13 +55,6 @@ def blank(flash: object) -> bool:
     return True
 
 
-async def idle(board: object) -> None:
-    """Out of order: nothing opens, the display says why."""
-    while True:
-        board.feed()
-        await asyncio.sleep(2)
-
-
 async def listen(board: object, me: object, fields: dict) -> None:
     """Answer on the USB console. Its code is loaded when something comes: in use it is rarely needed."""
     reader, _ = board.console()
@@ -90,7 +83,7 @@ async def set_up(board: object, me: object) -> None:
 
 
 async def feed(board: object) -> None:
-    """Feed the watchdog while nothing else does."""
+    """Feed the watchdog while nothing else does, for ever: nothing opens meanwhile."""
     while True:
         board.feed()
         await asyncio.sleep(2)
@@ -114,8 +107,8 @@ def write_boot(board: object, journal: Journal) -> None:
     journal.write(chain.BOOT, fields, True, True)
 
 
-async def serve(board: object, me: object, fields: dict) -> None:
-    """The box in use."""
+def wire(board: object, me: object, fields: dict) -> tuple:
+    """The parts of a box in use, which knows how it stands: box, link, outbox. Raises LogCorrupt, OSError, Refused."""
     site = fields["site"]
     journal = open_journal(board, me, fields)
     outbox = None
@@ -136,10 +129,15 @@ async def serve(board: object, me: object, fields: dict) -> None:
     user = (fields["user"], fields.get("password") or "") if "user" in fields else None
     link = MqttLink(fields["broker"], fields["port"], site, me.kid, intake.handle, outbox.connected, user=user)
     print("box %s serves: boot %d, log %d" % (messages.short_code(me.kid), journal.boot, journal.log.seq))
+    return box, link, outbox
+
+
+async def serve(board: object, me: object, fields: dict, box: Box, link: object, outbox: Outbox) -> None:
+    """The box in use. The first part to fail ends all: a box that lost one closes its bays and starts afresh."""
     gc.collect()
     print("memory free:", gc.mem_free())
-    # The first of them to fail ends all: a box that lost one of its parts closes and starts afresh.
-    await asyncio.gather(box.watch(), link.run(), outbox.run(link), show(board, box, link))
+    parts = (box.watch(), link.run(), outbox.run(link), show(board, box, link), listen(board, me, fields))
+    await asyncio.gather(*parts)
 
 
 async def show(board: object, box: Box, link: object) -> None:
@@ -162,11 +160,12 @@ async def main(board: object) -> None:
         if fields is None:
             await set_up(board, me)
             board.reset()  # what setting up took in memory is free again
-        await asyncio.gather(listen(board, me, fields), serve(board, me, fields))
-    except (OSError, LogCorrupt, DecodeError, identity.KeyLost) as error:
+        parts = wire(board, me, fields)
+    except (OSError, LogCorrupt, SealwireError, identity.KeyLost) as error:
         print("out of order:", repr(error))
         board.show(display.broken(repr(error)))
-        await idle(board)
+        await feed(board)
+    await serve(board, me, fields, *parts)
 
 
 def run() -> None:
