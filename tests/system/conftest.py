@@ -1,6 +1,7 @@
 """Fixtures of the system tests: everything in them is real, only the hardware is virtual."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,13 @@ def _lend(sites: Sites, kind: str) -> Iterator[Site]:
 def site(sites: Sites) -> Iterator[Site]:
     """A whole site on the embedded broker; other tests have used it before."""
     yield from _lend(sites, "rumqttd")
+
+
+@pytest.fixture
+def own_site(tmp_path: Path, rumqttd: Broker, firmware_image: tuple[Path, ...]) -> Iterator[Site]:  # noqa: F811
+    """A whole site for this test alone, which may set clocks and bring disorder."""
+    with closing(Site(tmp_path / "site", rumqttd, firmware_image)) as made:
+        yield made
 
 
 @pytest.fixture(params=["rumqttd", "mosquitto"])

@@ -12,6 +12,8 @@ _READ = 65536
 class Relay:
     """Forwards both ways until told to stop before the n-th message that the host publishes from then on.
 
+    Retained messages in a row, which go to everybody's inbox, count once.
+
     At that moment nothing more passes in either direction and `stopped` is called, in a thread of its own; new
     connections work again. `host` and `port` are where to connect to.
     """
@@ -63,13 +65,15 @@ class Relay:
         _shut(near, far)
 
     def _outward(self, near: socket.socket, far: socket.socket) -> None:
-        waiting = b""
+        waiting, retained = b"", False
         with contextlib.suppress(OSError):
             while data := near.recv(_READ):
                 waiting += data
                 while (size := _packet(waiting)) is not None:
-                    if waiting[0] >> 4 == PUBLISH and self._stops():
-                        return
+                    if waiting[0] >> 4 == PUBLISH:
+                        before, retained = retained, bool(waiting[0] & 1)
+                        if not (before and retained) and self._stops():
+                            return
                     far.sendall(waiting[:size])
                     waiting = waiting[size:]
         _shut(near, far)

@@ -175,7 +175,8 @@ class Site:
             *("--authority", self.people.authority.public_key.hex(), "--broker", self.url),
         )
         self.box.release_button()
-        box: Any = PublishedBox(self.ear, bytes.fromhex(found["public"]))
+        self.published = PublishedBox(self.ear, bytes.fromhex(found["public"]))
+        box: Any = self.published
         self.people.box = box
         self.kid = bytes.fromhex(found["kid"])
 
@@ -225,15 +226,16 @@ class Site:
 
     def ready(self, request: Message, who: str = "keeper") -> str:
         """The keeper is at the box: asks it for its challenge and answers that; what the host's receipt says."""
-        known = {one["nonce"] for one in self.ear.heard(messages.GRANT, self._of_host)}
+        before = len(self._challenges(request))
         ask = messages.build_item(messages.ASK, {"bay": request["bay"]})
         self.publish(topics.box_in(self.site, self.kid, self.people.keys[who].kid), ask)
-        challenge = self.ear.message(
-            messages.CHALLENGE, lambda one: bool(one["bay"] == request["bay"] and one["nonce"] not in known)
-        )
-        return self.tell(
-            who, self.people.sign(who, messages.READY, request=request.reference, nonce=challenge["nonce"])
-        )
+        eventually(lambda: len(self._challenges(request)) > before, "the challenge")
+        nonce = self._challenges(request)[-1]["nonce"]
+        return self.tell(who, self.people.sign(who, messages.READY, request=request.reference, nonce=nonce))
+
+    def _challenges(self, request: Message) -> list[Message]:
+        """The challenges of a request's bay, as heard so far."""
+        return self.ear.heard(messages.CHALLENGE, lambda one: bool(one["bay"] == request["bay"]))
 
     def finish(self, request: Message, who: str = "keeper") -> str:
         """The keeper ends a request; what the receipt says."""
@@ -361,7 +363,7 @@ class Site:
 
     def power_on(self) -> None:
         """Give the box its power back, until the host has the new boot for good."""
-        boot = self.people.box.checkpoint["boot"] + 1
+        boot = self.published.checkpoint["boot"] + 1
         self.box.power_on()
         seq, _ = self.ear.entry(chain.BOOT, lambda entry: bool(entry["boot"] == boot))
         self.acked(seq)

@@ -65,7 +65,7 @@ def test_withdrawal_before_use_needs_another_approval(site: Site) -> None:
     openings = site.box.openings(BAY)
     site.power_on()
     assert site.box.openings(BAY) == openings
-    assert site.tell("first", site.decide("first", request)) == "counted_twice"
+    assert site.tell("first", site.decide("first", request, reason=1)) == "counted_twice"
     site.approve(request, "third")
     site.use(request)
     assert site.verified_line(request)["approved_by"] == ["second", "third"]

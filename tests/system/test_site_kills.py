@@ -121,7 +121,7 @@ def test_host_killed_at_random_moments_completes_every_request_with_one_opening(
             broker = make_broker(kind, tmp_path / "broker")
             ending.callback(broker.stop)
         site = ending.enter_context(closing(Site(tmp_path / "site", broker, firmware_image)))
-        for _ in range(5):
+        for _ in range(4):
             use_while_killed(site, moments.random() * 1.2)
         check(site)
 

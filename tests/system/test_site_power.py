@@ -53,7 +53,7 @@ def test_power_cut_at_the_write_of_the_intent_opens_at_most_once(site: Site) -> 
     for last_write in ("drop", "tear", "garble"):
         openings = site.box.openings(BAY)
         request = site.ask_for()
-        site.box.cut_power(last_write, after_writes=1)  # type: ignore[arg-type]
+        site.box.cut_power(last_write, after_writes=1)
         site.approve(request)
         site.box.wait_vm("off")
         assert site.box.openings(BAY) == openings
