@@ -69,22 +69,28 @@ class Requests:
 
 
 class Flash:
-    """The data partition. As on the board, writing without an offset erases the blocks first."""
+    """The data partition. As on the board, writing without an offset erases the blocks first.
+
+    Failures are returned as negative error numbers, never raised: an exception would leave littlefs in the middle of
+    its work, and its files to the garbage collector.
+    """
 
     def __init__(self, requests: Requests, block_size: int, blocks: int) -> None:
         self._requests = requests
         self._block_size = block_size
         self._blocks = blocks
 
-    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
-        self._requests.call(READ, 0, block, offset, into=buffer)
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> int:
+        return self._try(READ, block, offset, into=buffer)
 
-    def writeblocks(self, block: int, buffer: bytearray, offset: "int | None" = None) -> None:
+    def writeblocks(self, block: int, buffer: bytearray, offset: "int | None" = None) -> int:
         if offset is None:
             for each in range(len(buffer) // self._block_size):
-                self._requests.call(ERASE, 0, block + each)
+                failed = self._try(ERASE, block + each)
+                if failed:
+                    return failed
             offset = 0
-        self._requests.call(WRITE, 0, block, offset, data=buffer)
+        return self._try(WRITE, block, offset, buffer)
 
     def ioctl(self, operation: int, argument: int) -> "int | None":
         if operation == 4:
@@ -92,10 +98,16 @@ class Flash:
         if operation == 5:
             return self._block_size
         if operation == 6:
-            self._requests.call(ERASE, 0, argument)
-            return 0
+            return self._try(ERASE, argument)
         if operation == 3:
-            self._requests.call(SYNC)
+            return self._try(SYNC)
+        return 0
+
+    def _try(self, kind: int, block: int = 0, offset: int = 0, data: bytes = b"", into: object = None) -> int:
+        try:
+            self._requests.call(kind, 0, block, offset, data, into)
+        except OSError as error:
+            return -error.errno
         return 0
 
 
