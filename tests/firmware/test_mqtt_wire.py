@@ -140,14 +140,14 @@ def test_large_messages_in_flight_are_bounded_by_bytes(client, server):
     with Played(server) as broker:
         broker.subscribed()
         for number in range(4):
-            client.publish(number, "box/out", bytes([number]) * 8000)
+            client.publish(number, "box/out", bytes([number]) * 4000)
         first, second = broker.published(), broker.published()
         client.event("taken", 1)
         broker.acknowledge(first[1])
         client.event("taken", 2)
         assert len(client.had("taken")) == 3
         broker.acknowledge(second[1])
-        assert broker.published()[2] == bytes([2]) * 8000
+        assert broker.published()[2] == bytes([2]) * 4000
 
 
 def test_unacknowledged_messages_go_again_first_marked_as_duplicates_under_their_ids(client, server):

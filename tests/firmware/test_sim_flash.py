@@ -40,8 +40,7 @@ def test_flash_has_the_size_that_littlefs_is_told(tmp_path):
         agent("mount(fresh=True)")
         agent("save('a', b'abc' * 1000)")
         assert agent("load('a')") == b"abc" * 1000
-        with pytest.raises(AgentError, match="OSError"):
-            agent("read_block(64, 512)")
+        assert agent("b.flash().readblocks(64, bytearray(512))") < 0
 
 
 def test_files_outlive_power_cut_and_simulator(tmp_path):
@@ -124,9 +123,8 @@ def test_worn_block_fails_with_an_error_of_the_flash(running):
     box, agent = running
     box.wear_out([5])
     for call in ("b.flash().writeblocks(5, b'x', 0)", "b.flash().ioctl(6, 5)", "b.flash().writeblocks(5, bytes(4096))"):
-        with pytest.raises(AgentError, match=rf"OSError\({EIO}"):
-            agent(call)
-    agent("b.flash().writeblocks(6, b'x', 0)")
+        assert agent(call) == -EIO  # raised, it would leave littlefs in the middle of its work
+    assert agent("b.flash().writeblocks(6, b'x', 0)") == 0
     assert box.flash_stats()["failed"] == 3
 
 
