@@ -121,7 +121,7 @@ class Counter:
             due = self.presses.due_ms(now)
             try:
                 await asyncio.wait_for_ms(b.changed(), 1_000_000 if due is None else due)
-            except asyncio.TimeoutError:  # noqa: UP041 - MicroPython has no other
+            except asyncio.TimeoutError:
                 pass
 
 
