@@ -300,6 +300,9 @@ class Village:
     def entries(self, box: bytes) -> list[bytes]:
         return self.box.raws
 
+    def set_aside(self) -> list[tuple[bytes, bytes]]:
+        return []
+
     def checkpoints(self, box: bytes) -> list[bytes]:
         return self.box.checkpoints
 

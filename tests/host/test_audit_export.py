@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sealhost import cli_audit
-from sealhost.audit.bundle import read_bundle, write_bundle
+from sealhost.audit.bundle import message_path, read_bundle, write_bundle
 from sealhost.audit.export import export_bundle, export_site
 from sealhost.audit.rosters import Trust
 from sealhost.audit.verify import Result, verify_bundle
@@ -76,6 +76,23 @@ def test_a_rest_opened_again_by_ready_verifies(village: Village, tmp_path: Path)
     result = exported(village, tmp_path)
     assert result.findings == []
     assert [(line.spent, line.pressed, len(line.opened)) for line in result.ledger] == [(3, 3, 2)]
+
+
+def test_a_denial_that_came_too_late_for_the_host_but_not_for_the_box_verifies(village: Village, tmp_path: Path):
+    request = village.request(impressions=1)
+    village.tell("keeper", request)
+    village.tell("first", village.decide("first", request, messages.DENY))
+    late = village.decide("second", request, messages.DENY)
+    assert village.tell("second", late) != "accepted"
+    village.box.receive(late)
+    village.run()
+    other = village.decide("third", request, messages.DENY)
+    assert village.tell("third", other) != "accepted"
+    result = exported(village, tmp_path)
+    assert result.findings == []
+    paths = read_bundle(tmp_path / "bundle.zip").items
+    assert message_path(village.reference(late)) in paths
+    assert message_path(village.reference(other)) not in paths  # no box obeyed it
 
 
 def test_a_host_without_anything_but_its_roster_exports_a_bundle_that_verifies(tmp_path: Path):

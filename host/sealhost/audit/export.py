@@ -42,6 +42,9 @@ class Source(Protocol):
     def messages(self) -> Iterable[bytes]:
         """All other messages that were taken or sent; the export leaves out the types that a bundle does not hold."""
 
+    def set_aside(self) -> Iterable[tuple[bytes, bytes]]:
+        """(reference, raw) of messages that the host refused; those that a box obeyed are exported."""
+
     def boxes(self) -> Iterable[bytes]:
         """The kids of the boxes with a log."""
 
@@ -68,6 +71,9 @@ class StoreSource:
     def messages(self) -> Iterable[bytes]:
         return (raw for _, raw in store.messages(self._tx, self._site))
 
+    def set_aside(self) -> Iterable[tuple[bytes, bytes]]:
+        return store.set_aside(self._tx, self._site)
+
     def boxes(self) -> Iterable[bytes]:
         return store.boxes(self._tx, self._site)
 
@@ -76,6 +82,12 @@ class StoreSource:
 
     def checkpoints(self, box: bytes) -> Iterable[bytes]:
         return (raw for _, raw in store.checkpoints(self._tx, self._site, box))
+
+
+def obeyed(entries: Iterable[bytes]) -> set[bytes]:
+    """The references of the denials, withdrawals and finishes that a box's log names."""
+    read = map(chain.read_entry, entries)
+    return {entry["message"] for entry in read if entry.kind in (chain.DECISION, chain.FINISH)}
 
 
 def collect_items(source: Source, site: bytes) -> dict[str, bytes]:
@@ -91,7 +103,10 @@ def collect_items(source: Source, site: bytes) -> dict[str, bytes]:
         message = messages.read(raw, site)
         if message.number in EXPORTED:
             items[message_path(message.reference)] = raw
+    aside = dict(source.set_aside())
     for box in source.boxes():
+        for reference in obeyed(source.entries(box)) & aside.keys():
+            items[message_path(reference)] = aside[reference]
         content = write_entries(chain.genesis(site), source.entries(box))
         if not content:
             continue  # listed by a roster, but nothing was heard of it yet

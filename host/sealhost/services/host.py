@@ -29,6 +29,7 @@ from sealhost.store import messages as message_store
 _log = structlog.get_logger(__name__)
 
 FROM_PEOPLE = (*people.TAKERS, *authority.TAKERS)
+SET_ASIDE_PER_KEY = 500  # as many as a box logs of one signer in a day
 FROM_BOX = (messages.CHECKPOINT, messages.CHALLENGE)
 
 
@@ -119,6 +120,10 @@ class Host:
             return turn.sends
         except SealwireError as refusal:
             proven = taking is not None and taking.verified
+            if message is not None and proven and people.goes_to_boxes(message):
+                # The person sent it to the box as well, which obeys it by itself: an auditor must find it.
+                with self._context.turn() as turn:
+                    message_store.set_aside(turn.tx, message, turn.now, SET_ASIDE_PER_KEY)
             return self._refused(sender, self._named(refusal, message), payload, message, site, proven)
         except IntegrityError:
             # Another host took the same message at the same time: it is answered when it is repeated.

@@ -46,6 +46,13 @@ def _keep(turn: Turn, message: Message, request: bytes | None) -> None:
     turn.record(site, message.name, message.reference, message.kid)
 
 
+def goes_to_boxes(message: Message) -> bool:
+    """Whether people send this kind of message to the box as well: denials, withdrawals, finishes."""
+    if message.number == messages.DECISION:
+        return bool(message["verdict"] != messages.APPROVE)
+    return message.number == messages.FINISH
+
+
 def _request(turn: Turn, message: Message) -> Row[Any]:
     row = message_store.request(turn.tx, message.site, message["request"])
     if row is None:

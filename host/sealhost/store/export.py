@@ -6,13 +6,19 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
 
-from sealhost.store.models import Box, Checkpoint, Entry, MattersMessage, Message, RosterMessage
+from sealhost.store.models import Box, Checkpoint, Entry, MattersMessage, Message, RosterMessage, SetAside
 
 
 def messages(tx: Connection, site: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(reference, raw) of every accepted message of people, of resets, and of the host's grants and times."""
     query = select(Message.reference, Message.raw).where(Message.site == site).order_by(Message.id)
     for row in tx.execute(query):
+        yield row.reference, row.raw
+
+
+def set_aside(tx: Connection, site: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(reference, raw) of the messages that were refused here but may have been obeyed by a box."""
+    for row in tx.execute(select(SetAside.reference, SetAside.raw).where(SetAside.site == site)):
         yield row.reference, row.raw
 
 

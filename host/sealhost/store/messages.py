@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sealwire.messages import Message as Letter
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from sealhost.core.lifecycle import LIVE
-from sealhost.store.models import Audit, Message, Request
+from sealhost.store.models import Audit, Message, Request, SetAside
 
 _LIVE = [str(state) for state in LIVE]
 
@@ -42,6 +43,16 @@ def add(
 def find(tx: Connection, site: bytes, reference: bytes) -> Row[Any] | None:
     """A message by its reference."""
     return tx.execute(_FIND, {"site": site, "reference": reference}).first()
+
+
+def set_aside(tx: Connection, message: Letter, now: int, most: int) -> None:
+    """Keep a refused message, once, and at most so many of one key."""
+    of_kid = select(func.count()).where(SetAside.site == message.site, SetAside.kid == message.kid)
+    here = (SetAside.site == message.site, SetAside.reference == message.reference)
+    if tx.execute(select(SetAside.kid).where(*here)).first() or tx.execute(of_kid).scalar_one() >= most:
+        return
+    values = {"site": message.site, "reference": message.reference, "kid": message.kid, "raw": message.raw}
+    tx.execute(insert(SetAside).values(**values, received=now))
 
 
 def of_request(tx: Connection, site: bytes, request: bytes, number: int) -> list[bytes]:

@@ -82,6 +82,18 @@ class Message(Base):
     )
 
 
+class SetAside(Base):
+    """A denial, withdrawal or finish, well signed, that was refused here. A box that heard it by itself may obey it."""
+
+    __tablename__ = "set_aside"
+    site: Mapped[bytes] = mapped_column(primary_key=True)
+    reference: Mapped[bytes] = mapped_column(primary_key=True)
+    kid: Mapped[bytes]
+    raw: Mapped[bytes]
+    received: Mapped[int]
+    __table_args__ = (Index("ix_set_aside_kid", "site", "kid"),)
+
+
 class Request(Base):
     """Where a request stands: `state` from proven facts, `live_state` with what the box said but has not proven yet."""
 
