@@ -6,7 +6,6 @@ import os
 import secrets
 import signal
 import tempfile
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,14 +132,15 @@ def run(
     settings = load_settings(home, broker=broker, broker_port=broker_port, listen=listen)
     context = open_context(settings)
     daemon = Daemon(settings, context, exporter(context))
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    # Blocked here, and so in every thread that starts: they wait for sigwait, whenever they come. A handler could find
+    # the main thread in the middle of anything, a lock of its own included.
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         daemon.start()
         shown = daemon.broker_url.rpartition("@")[2].removeprefix("mqtt://")
         print(f"sealhost is ready: http {daemon.http_url}, broker {shown}", flush=True)
-        ended.wait()
+        signal.sigwait(ends)
     finally:
         daemon.stop()
 
