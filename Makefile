@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON_READY := $(VENV)/.ready
 NPM_READY := node_modules/.ready
-TYPED := host protocol hardware firmware/build.py tests
+TYPED := host protocol hardware firmware/build.py firmware/fold.py firmware/measure_memory.py tests
 TIDY := $(wildcard protocol firmware host hardware tests)
 
 ##@ Use it
