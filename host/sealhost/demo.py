@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -65,6 +67,8 @@ def demo(
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    interrupted = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: _interrupt(interrupted))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Chinese still shows the rest
     console = Console(highlight=False, soft_wrap=True)
@@ -76,10 +80,28 @@ def demo(
         if not once and not failure:
             _explore(stage, console)
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        interrupted.set()
     finally:
+        if interrupted.is_set():
+            _end_soon()
         stage.close()
+    if interrupted.is_set():
+        sys.stdout.flush()
+        os._exit(130)  # a thread that Ctrl-C caught in the middle of something must not keep the demo
     raise typer.Exit(1 if failure else 0)
+
+
+def _interrupt(interrupted: threading.Event) -> None:
+    """Ctrl-C: wherever it strikes, and whatever becomes of the exception there, the demo ends as interrupted."""
+    interrupted.set()
+    raise KeyboardInterrupt
+
+
+def _end_soon() -> None:
+    """End in ten seconds, should something hang in ending; host and box end with this process."""
+    guard = threading.Timer(10, os._exit, (130,))
+    guard.daemon = True
+    guard.start()
 
 
 def _end(number: int, frame: FrameType | None) -> None:

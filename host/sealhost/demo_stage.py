@@ -62,7 +62,9 @@ def sealhost(*words: object) -> Fields:
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = get_command(app).main(line, prog_name="sealhost", standalone_mode=False)
-    except (typer.Abort, TyperException) as error:
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    except TyperException as error:
         raise DemoError(f"sealhost {' '.join(line)}: {error}") from error
     if code:
         said = (err.getvalue() + out.getvalue()).strip()
