@@ -135,7 +135,7 @@ def run(
     # Blocked here, and so in every thread that starts: they wait for sigwait, whenever they come. A handler could find
     # the main thread in the middle of anything, a lock of its own included.
     ends = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         daemon.start()
         shown = daemon.broker_url.rpartition("@")[2].removeprefix("mqtt://")
@@ -143,6 +143,7 @@ def run(
         signal.sigwait(ends)
     finally:
         daemon.stop()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def exporter(context: Context) -> Callable[[bytes], Path]:
