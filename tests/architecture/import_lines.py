@@ -133,6 +133,12 @@ LINES = (
         standard_library=True,
     ),
     Line(
+        "the fence imports sealwire and cryptography",
+        ("sealhost.fence", "sealhost.fence.*"),
+        only=("sealhost.fence", "sealwire", "cryptography"),
+        standard_library=True,
+    ),
+    Line(
         "audit imports core, store, sealwire and cryptography",
         ("sealhost.audit", "sealhost.audit.*"),
         only=("sealhost.audit", "sealhost.core", "sealhost.store", "sealwire", "cryptography"),
