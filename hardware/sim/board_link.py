@@ -73,7 +73,7 @@ class BoardServer:
 
     def listens(self, link: BoardLink) -> None:
         self._listener = link
-        link.send(self.box.time_event() + self.box.inputs().packed())
+        link.send(self.box.time_event() + self.box.inputs().packed() + self.box.closed_contacts())
 
     def lost(self, link: BoardLink) -> None:
         self.links.discard(link)
@@ -113,6 +113,8 @@ class BoardServer:
                 flash.sync()
             case wire.HELLO:
                 return len(box.bays), struct.pack("<BxHI", box.cause, flash.block_size, flash.blocks)
+            case wire.DRAW:
+                box.draw(record.argument, payload)
             case wire.CLOCK:
                 return box.clock() or 0, b""
             case wire.RANDOM:

@@ -26,6 +26,12 @@ CAUSES = {"power_on": 1, "watchdog": 2, "brown_out": 3, "soft": 4}
 HISTORY = 200
 """Displayed texts, buzzer patterns and draws of random bytes that are remembered."""
 
+PICTURE_BYTES = 1024
+"""The display: 128 x 64 pixels in 8 pages of 128 columns of 8 pixels, the lowest bit on top."""
+
+ROW_BYTES = 256
+"""Two pages: one row of text."""
+
 State = dict[str, object]
 
 
@@ -55,6 +61,7 @@ class Box:
         self.on_dead: Callable[[], None] = lambda: None
         self.vm = Vm(loop, settings, self._vm_exited)
         self._loop = loop
+        self.picture = bytearray(PICTURE_BYTES)
         self._display: list[str] = []
         self._times_shown = 0
         self._times_buzzed = 0
@@ -87,6 +94,7 @@ class Box:
         self._start_next = False
         self._vm_dies()
         self._display = []
+        self.picture = bytearray(PICTURE_BYTES)
         self.changed()
 
     def restart(self, cause: str) -> None:
@@ -169,6 +177,13 @@ class Box:
 
     # Inputs and outputs
 
+    def draw(self, row: int, pixels: bytes) -> None:
+        """Pixels of one row. Raises OSError if they are not 128 x 16, or outside the display."""
+        at = row * ROW_BYTES
+        if len(pixels) != ROW_BYTES or at + ROW_BYTES > PICTURE_BYTES:
+            raise OSError(22, "not a row of the display")
+        self.picture[at : at + ROW_BYTES] = pixels
+
     def show(self, lines: list[str]) -> None:
         self._display = lines
         self._times_shown += 1
@@ -235,6 +250,11 @@ class Box:
         if state != self._last_state:
             self._last_state = state
             self.on_state(state)
+
+    def closed_contacts(self) -> bytes:
+        """An edge for each press sensor whose contact is closed: to a firmware that starts, its closing is news."""
+        closed = [index for index, bay in enumerate(self.bays) if bay.contact]
+        return b"".join(wire.Record(wire.EDGE, index, 1, self.ticks()).packed() for index in closed)
 
     def _edge(self, bay: int, level: int) -> None:
         self.on_event(wire.Record(wire.EDGE, bay, level, self.ticks()).packed())

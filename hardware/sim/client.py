@@ -138,6 +138,13 @@ class VirtualBox:
     def unjam(self, bay: int) -> None:
         self.link.do("unjam", bay=bay)
 
+    def hold_shutter(self, bay: int, at: str) -> None:
+        """Forces a shutter to `closed`, `midway` or `open`, at once, as with the mechanical key, and keeps it there."""
+        self.link.do("hold", bay=bay, at=at)
+
+    def let_go_of_shutter(self, bay: int) -> None:
+        self.link.do("hold", bay=bay, at=None)
+
     def remove_seal(self, bay: int) -> None:
         self.link.do("seal", bay=bay, present=False)
 
@@ -206,6 +213,10 @@ class VirtualBox:
     def displays(self) -> list[list[str]]:
         """What was displayed so far, the last 200 texts."""
         return cast(list[list[str]], self.link.do("shown"))
+
+    def picture(self) -> bytes:
+        """The display's pixels, 1,024 bytes as an SSD1306 keeps them; dark without power. See `picture.to_png`."""
+        return bytes.fromhex(self.link.do("picture"))
 
     def buzzes(self) -> list[list[int]]:
         """The buzzer patterns so far, the last 200."""

@@ -66,6 +66,9 @@ class Control:
     def do_unjam(self, bay: int) -> None:
         self._bay(bay).unjam()
 
+    def do_hold(self, bay: int, at: str | None) -> None:
+        self._bay(bay).hold(at)
+
     def do_seal(self, bay: int, present: bool) -> None:
         self._bay(bay)
         self._box.set_seal(bay - 1, present)
@@ -106,6 +109,9 @@ class Control:
 
     def do_shown(self) -> list[list[str]]:
         return self._box.shown
+
+    def do_picture(self) -> str:
+        return self._box.picture.hex()
 
     def do_buzzes(self) -> list[list[int]]:
         return self._box.buzzes

@@ -27,6 +27,7 @@ READ = 11  # a: block, b: offset, length: how many -> payload
 WRITE = 12  # a: block, b: offset; payload
 ERASE = 13  # a: block
 SYNC = 14
+DRAW = 15  # argument: row (16 pixels high) of the display, payload: its pixels, as an SSD1306 takes them
 
 WITHOUT_PAYLOAD = frozenset({HELLO, RANDOM, READ})
 

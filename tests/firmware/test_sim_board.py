@@ -268,6 +268,17 @@ def test_display_buzzer_and_random_reach_the_box(running):
     assert box.random_draws() == [first, second]
 
 
+def test_rows_drawn_on_the_display_stay_until_power_goes(running):
+    box, agent = running
+    agent("b.draw(1, bytes(range(256)))")
+    agent("b.draw(3, b'\\xff' * 256)")
+    assert box.picture() == bytes(256) + bytes(range(256)) + bytes(256) + b"\xff" * 256
+    with pytest.raises(AgentError, match="OSError"):
+        agent("b.draw(4, bytes(256))")
+    box.power_off()
+    assert box.picture() == bytes(1024)
+
+
 def test_clock_runs_without_power_until_it_is_lost(running):
     box, agent = running
     agent("b.set_clock(1_800_000_000)")

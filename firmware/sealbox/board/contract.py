@@ -9,6 +9,9 @@ class Board:
 
     bays = 0
 
+    both_drive = False
+    """Whether the supply carries several drives at once; if not, a bay waits until the others are closed."""
+
     # Shutters
 
     def open(self, bay: int, max_ms: int) -> bool:
@@ -33,7 +36,10 @@ class Board:
     # Inputs
 
     def take_edges(self, bay: int) -> "list[tuple[int, int]]":
-        """The press sensor's edges since the last call, oldest first: (ticks_ms, RELEASED | PRESSED | LOST)."""
+        """The press sensor's edges since the last call, oldest first: (ticks_ms, RELEASED | PRESSED | LOST).
+
+        A contact that is closed at boot is an edge at boot: nothing may be pressed unseen.
+        """
         raise NotImplementedError
 
     def seal_present(self, bay: int) -> bool:
@@ -84,8 +90,16 @@ class Board:
 
     # Outputs
 
+    def draw(self, row: int, picture: bytearray) -> None:
+        """Put 128 x 16 pixels on a row (0..3, from the top) of the display, which stay until the next ones.
+
+        `picture` is 256 bytes, two pages as an SSD1306 takes them: 128 columns of 8 pixels each, the lowest bit on top.
+        It is the caller's again on return.
+        """
+        raise NotImplementedError
+
     def show(self, lines: "list[str]") -> None:
-        """Replace the display's text."""
+        """What the display now says, in words, after the last `draw` of it. A board with nobody to tell ignores it."""
         raise NotImplementedError
 
     def buzz(self, pattern: "tuple[int, ...]") -> None:

@@ -38,6 +38,8 @@ _LATCHED = const(7)  # _TAMPERED | _LID | _BUTTON
 class SimBoard:
     """The virtual box's Board. The path of its socket is in the environment (SEALBOX_SIM)."""
 
+    both_drive = False
+
     def __init__(self) -> None:
         path = os.getenv("SEALBOX_SIM")
         if not path:
@@ -130,6 +132,9 @@ class SimBoard:
         self._requests.call(sim_link.SET_CLOCK, 0, utc)
 
     # Outputs
+
+    def draw(self, row: int, picture: bytearray) -> None:
+        self._requests.call(sim_link.DRAW, row, data=picture)
 
     def show(self, lines: "list[str]") -> None:
         self._requests.call(sim_link.SHOW, data="\n".join(lines).encode())

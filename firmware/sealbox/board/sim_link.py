@@ -27,6 +27,7 @@ READ = const(11)
 WRITE = const(12)
 ERASE = const(13)
 SYNC = const(14)
+DRAW = const(15)
 
 
 def power_lost() -> None:
