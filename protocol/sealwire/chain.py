@@ -41,6 +41,7 @@ SEAL = 17
 POWER = 18
 FORCED = 19
 STATE = 20
+LINK = 21
 
 # Why a bay closed
 LAST_IMPRESSION = 1
@@ -177,6 +178,8 @@ def fields_of(kind: int) -> "tuple[Field, ...]":
             uint(5, "clock", 0, 0x7FFFFFFF),  # seq of the entry that last set the clock, or 0
             many(6, "open", 0, limits.BAYS, row(_opening)),
         )
+    if kind == LINK:
+        return (seconds(3, "issued"), data(7, "message", 32))
     raise DecodeError(errors.UNKNOWN_ENTRY)
 
 
@@ -202,6 +205,7 @@ _NAMES = (
     "power",
     "forced",
     "state",
+    "link",
 )
 
 

@@ -131,6 +131,9 @@ OTHER_CHAIN = 128
 BUTTON_NOT_HELD = 129
 ALREADY_PROVISIONED = 130
 FLASH_FAILED = 131
+BAD_CERTIFICATE = 132
+OTHER_TLS_KEY = 133
+TLS_NEEDED = 134
 # Log and chain (section 8)
 UNKNOWN_ENTRY = 140
 CHAIN_BROKEN = 141
@@ -241,6 +244,9 @@ _NAMES = """
 129 button_not_held
 130 already_provisioned
 131 flash_failed
+132 bad_certificate
+133 other_tls_key
+134 tls_needed
 140 unknown_entry
 141 chain_broken
 150 bad_frame

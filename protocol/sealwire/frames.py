@@ -11,107 +11,130 @@ import binascii
 from sealwire import errors, limits
 from sealwire.errors import DecodeError
 
+MYPY = False
+if MYPY:
+    from collections.abc import Iterator
+
 BODY = limits.MESSAGE
 LINE = BODY + 4 + (BODY + 4) // 254 + 1  # the longest stuffed body
 
 
-def encode(body: bytes) -> bytes:
+def encode(body: bytes) -> bytearray:
     """A whole frame with both delimiters. Raises ValueError when the body is empty or over the cap."""
     if not 0 < len(body) <= BODY:
         raise ValueError("frame body of 1 to %d bytes" % BODY)
-    return b"\0" + _stuff(bytes(body) + binascii.crc32(body).to_bytes(4, "little")) + b"\0"
+    return _stuff(body, binascii.crc32(body).to_bytes(4, "little"))
+
+
+def _stuff(*parts: bytes) -> bytearray:
+    """The parts, one after the other, stuffed and between delimiters; nothing is copied but into the result."""
+    size = sum(len(part) for part in parts)
+    line = bytearray(size + size // 254 + 3)
+    block, at = 1, 2  # where the block under way has its length, and where its next byte goes
+    for part in parts:
+        start = 0
+        while start < len(part):
+            if at - block == 255:  # a full block; only what follows it needs another
+                line[block] = 255
+                block, at = at, at + 1
+            end = part.find(b"\0", start, start + 255 - (at - block))
+            stop = end if end >= 0 else min(start + 255 - (at - block), len(part))
+            line[at : at + stop - start] = part[start:stop]
+            at += stop - start
+            start = stop
+            if end >= 0:
+                line[block] = at - block
+                block, at, start = at, at + 1, end + 1
+    line[block] = at - block
+    line[at + 1 :] = b""
+    return line
 
 
 def decode(line: bytes) -> bytes:
     """The body of what stood between two zero bytes. Raises DecodeError: too_large, bad_frame, bad_crc."""
-    if len(line) > LINE:
-        raise DecodeError(errors.TOO_LARGE)
-    data = _unstuff(line)
-    if len(data) < 5:
+    if 0 in line:
         raise DecodeError(errors.BAD_FRAME)
-    body = data[:-4]
-    if binascii.crc32(body).to_bytes(4, "little") != data[-4:]:
-        raise DecodeError(errors.BAD_CRC)
-    return body
-
-
-def _stuff(data: bytes) -> bytes:
-    out = bytearray()
-    start = 0
-    while True:
-        end = data.find(b"\0", start, start + 254)
-        if end < 0:
-            end = min(start + 254, len(data))
-            out.append(end - start + 1)
-            out.extend(data[start:end])
-            if end == len(data):
-                return bytes(out)
-            start = end
-        else:
-            out.append(end - start + 1)
-            out.extend(data[start:end])
-            start = end + 1
-
-
-def _unstuff(line: bytes) -> bytes:
-    out = bytearray()
-    at = 0
-    code = 0
-    while at < len(line):
-        full = code == 255
-        code = line[at]
-        end = at + code
-        if code == 0 or end > len(line) or (full and end == len(line) == at + 1):  # an empty block after a full one
-            raise DecodeError(errors.BAD_FRAME)
-        out.extend(line[at + 1 : end])
-        at = end
-        if code != 255 and at < len(line):
-            out.append(0)
-    return bytes(out)
+    reader = Reader()
+    reader._take(line, 0, len(line))
+    reason = reader._judge()
+    if reason:
+        raise DecodeError(reason)
+    return bytes(reader._body())
 
 
 class Reader:
-    """Finds frames in a stream of bytes; holds at most one line of the cap's length.
+    """Finds frames in a stream of bytes. Unstuffs them as they come, into one buffer that is made once.
 
-    ``feed(data)`` takes bytes and returns the list of bodies that were completed. What is no frame (noise, console
-    text, an over-long line) is counted in ``skipped``, a line at a time.
+    ``body`` is the longest body that is taken. What is no frame (noise, console text, a longer line) is counted in
+    ``skipped``, a line at a time.
     """
 
-    def __init__(self) -> None:
-        self._line = bytearray()
-        self._over = False
+    def __init__(self, body: int = BODY) -> None:
         self.skipped = 0
+        self.resize(body)
 
-    def feed(self, data: bytes) -> "list[bytes]":
-        bodies: "list[bytes]" = []
+    def resize(self, body: int) -> None:
+        """Take bodies up to another length from the next zero byte on. Raises MemoryError, and nothing is changed."""
+        self._buffer = memoryview(bytearray(body + 4))
+        self._forget()
+
+    def feed(self, data: bytes) -> "Iterator[memoryview]":
+        """The bodies that these bytes complete. Each is the reader's own buffer, valid until the next is asked for."""
         start = 0
         while True:
             end = data.find(b"\0", start)
-            self._take(data[start : end if end >= 0 else len(data)])
+            self._take(data, start, end if end >= 0 else len(data))
             if end < 0:
-                return bodies
-            body = self._end()
-            if body is not None:
-                bodies.append(body)
+                return
+            if self._code:
+                good = not self._judge()
+                if good:
+                    yield self._body()
+                else:
+                    self.skipped += 1
+            self._forget()
             start = end + 1
 
-    def _take(self, piece: bytes) -> None:
-        if len(self._line) + len(piece) > LINE:
-            self._over = True
-            self._line = bytearray()
-        else:
-            self._line.extend(piece)
-
-    def _end(self) -> "bytes | None":
-        line, over = bytes(self._line), self._over
-        self._line = bytearray()
+    def _forget(self) -> None:
+        """A line ended."""
+        self._size = 0  # bytes that came out so far
+        self._code = 0  # the length byte of the block under way; 0 before the first
+        self._left = 0  # bytes of it that are still to come
+        self._after_full = False  # whether the block before it was full, and so stood for no zero byte
         self._over = False
-        if not line and not over:
-            return None
-        if not over:
-            try:
-                return decode(line)
-            except DecodeError:
-                pass
-        self.skipped += 1
-        return None
+
+    def _take(self, data: bytes, at: int, end: int) -> None:
+        """Unstuff a piece of a line, without a zero byte."""
+        buffer, size = self._buffer, self._size
+        while at < end and not self._over:
+            if self._left:
+                count = min(self._left, end - at)
+                if size + count > len(buffer):
+                    self._over = True
+                else:
+                    buffer[size : size + count] = data[at : at + count]
+                size, at, self._left = size + count, at + count, self._left - count
+                continue
+            self._after_full = self._code == 255
+            if self._code and not self._after_full:
+                if size == len(buffer):
+                    self._over = True
+                else:
+                    buffer[size] = 0
+                size += 1
+            self._code = data[at]
+            self._left = self._code - 1
+            at += 1
+        self._size = size
+
+    def _judge(self) -> int:
+        """What is wrong with the line that ended; 0 when it is a frame."""
+        if self._over:
+            return errors.TOO_LARGE
+        if self._left or self._size < 5 or (self._after_full and self._code == 1):
+            return errors.BAD_FRAME
+        checksum = bytes(self._buffer[self._size - 4 : self._size])
+        return 0 if binascii.crc32(self._body()).to_bytes(4, "little") == checksum else errors.BAD_CRC
+
+    def _body(self) -> memoryview:
+        return self._buffer[: self._size - 4]

@@ -38,6 +38,9 @@ GRANT_DECISIONS = 8
 GRANT_SUBSTITUTES = 4
 PHOTOGRAPHS = 8
 RELEASE_FILES = 64
+CA_CERTIFICATES = 3  # the one in use, the next one, and one that is not gone yet
+CERTIFICATE = 1024  # bytes of DER, on P-256 some 500; a box keeps four of them and reads them at once
+TLS_KEY = 256  # bytes of DER; 138 for P-256 as PKCS #8
 MATTER_PARTS = 32  # messages that one matter list may be spread over
 MATTERS_PER_PART = 64
 

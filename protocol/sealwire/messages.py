@@ -49,6 +49,7 @@ CHECKPOINT = 14
 ACK = 15
 RESET = 16
 RELEASE = 17
+CREDENTIALS = 18
 
 # Roles; 6 to 15 are the site's own.
 KEEPER = 1
@@ -255,6 +256,13 @@ def fields_of(number: int) -> "tuple[Field, ...]":
             many(2, "files", 1, limits.RELEASE_FILES, row(_file)),
             uint(3, "roster", 1, _VERSION_MAX),
         )
+    if number == CREDENTIALS:
+        return (
+            data(1, "box", 16),
+            seconds(2, "issued"),
+            many(3, "ca", 1, limits.CA_CERTIFICATES, data(0, "", 1, limits.CERTIFICATE)),
+            optional(data(4, "certificate", 1, limits.CERTIFICATE)),
+        )
     raise DecodeError(errors.UNKNOWN_TYPE)
 
 
@@ -277,6 +285,7 @@ _NAMES = (
     "ack",
     "reset",
     "release",
+    "credentials",
 )
 PERSONAL = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT, ENROL)  # what a person signs: at most 512 bytes
 
@@ -307,6 +316,10 @@ def item_fields(number: int) -> "tuple[Field, ...]":
             optional(text(7, "password", 64)),
             optional(text(8, "wifi", 32)),
             optional(text(9, "wifi_password", 64)),
+            optional(many(10, "ca", 1, limits.CA_CERTIFICATES, data(0, "", 1, limits.CERTIFICATE))),
+            optional(data(11, "certificate", 1, limits.CERTIFICATE)),
+            optional(data(12, "tls_key", 1, limits.TLS_KEY)),
+            optional(seconds(13, "issued")),
         )
     if number == HELLO:
         return (

@@ -21,6 +21,9 @@ NOT_OF_THE_WIRE = {
     "button_not_held": "tests/firmware",
     "already_provisioned": "tests/firmware",
     "flash_failed": "tests/firmware",
+    "bad_certificate": "tests/firmware",
+    "other_tls_key": "tests/firmware",
+    "tls_needed": "tests/firmware",
     # what only a host or a verifier knows: its store, its time limits, a whole log
     "waiting_expired": "tests/host",
     "chain_broken": "tests/host",

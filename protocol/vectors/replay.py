@@ -114,7 +114,7 @@ def _frames(given: "dict[str, Any]") -> "Any":
     reader = frames.Reader()
     bodies = []
     for chunk in given["chunks"]:
-        bodies.extend(reader.feed(chunk))
+        bodies.extend([bytes(body) for body in reader.feed(chunk)])
     return {"bodies": bodies, "skipped": reader.skipped}
 
 
@@ -223,7 +223,7 @@ OPERATIONS: "dict[str, Callable[[dict[str, Any]], Any]]" = {
     "heads": _heads,
     "frame": lambda given: frames.decode(given["line"]),
     "frames": _frames,
-    "build_frame": lambda given: frames.encode(given["body"]),
+    "build_frame": lambda given: bytes(frames.encode(given["body"])),
     "roster": _roster,
     "authority": lambda given: roster.check_authority(given["keys"], given["threshold"]),
     "succession": _succession,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sealwire import cbor, cose, messages
 from sealwire.strict import L, P
 from vectors.case import Case, accept, reject
-from vectors.world import HOST, KEEPER_KEY, NOW, OTHER_SITE, SITE, STRANGER, digest, signed
+from vectors.world import BOX, HOST, KEEPER_KEY, NOW, OTHER_SITE, SITE, STRANGER, digest, signed
 
 _FIELDS = {"request": digest("some request"), "reason": 1}
 _FINISH = signed(messages.FINISH, _FIELDS, KEEPER_KEY)
@@ -79,12 +79,12 @@ def _envelopes() -> Iterator[Case]:
 def _types() -> Iterator[Case]:
     yield accept("unexpected_type", "one of the expected types", "read", data=_FINISH, site=SITE, expected=[5, 6])
     yield reject("unexpected_type", "none of them", "read", data=_FINISH, site=SITE, expected=[5, 7])
-    acknowledgement = {"version": "1.0", "files": [{"path": "main.mpy", "digest": digest("main")}], "roster": 1}
-    data = signed(messages.RELEASE, acknowledgement, HOST)
-    yield accept("unknown_type", "the last type, 17", "read", data=data, site=SITE)
-    unknown = sealed(18, "finish", b"\xa0")
+    credentials = {"box": BOX.kid, "issued": NOW, "ca": [b"\x30"], "certificate": b"\x30"}
+    data = signed(messages.CREDENTIALS, credentials, HOST)
+    yield accept("unknown_type", "the last type, 18", "read", data=data, site=SITE)
+    unknown = sealed(19, "finish", b"\xa0")
     yield reject("unknown_type-expected", "whatever was expected", "read", data=unknown, site=SITE, expected=[6])
-    for number in (0, 18, -1, -65000, 535):
+    for number in (0, 19, -1, -65000, 535):
         data = sealed(number, "finish", b"\xa0")
         yield _read(f"unknown_type-{number % 65536}", f"content type {65000 + number}", data)
 

@@ -80,6 +80,12 @@ def _ranges() -> Iterator[Case]:
     yield _read("length_range-item", "a photograph of 31 bytes", messages.REPORT, {1: _R, 2: 0, 3: [_R, bytes(31)]})
     for name, bay in (("+value_range", 1), ("+value_range", 4), ("value_range", 0), ("value_range", 5)):
         yield _read(f"{name}-{bay}", f"bay {bay} of 1 to 4", messages.CHALLENGE, _CHALLENGE | {1: bay})
+    for name, size in (("+length_range", 1), ("+length_range", 3), ("length_range", 0), ("length_range", 4)):
+        value = {1: BOX.kid, 2: NOW, 3: [b"\x30"] * size}
+        yield _read(f"{name}-ca-{size}", f"{size} of 1 to 3 CA certificates", messages.CREDENTIALS, value)
+    for name, size in (("+length_range", 1024), ("length_range", 1025)):
+        value = {1: BOX.kid, 2: NOW, 3: [b"\x30"], 4: bytes(size)}
+        yield _read(f"{name}-certificate-{size}", f"{size} of 1,024 bytes", messages.CREDENTIALS, value)
     for name, mask in (("+value_range", 2), ("+value_range", 65534), ("value_range", 65536), ("value_range", 3)):
         plain = cbor.decode(roster_bytes())
         plain[5][0][2] = mask
@@ -107,6 +113,11 @@ def _items() -> Iterator[Case]:
         },
         messages.HELLO: {},
     }
+    tls = {"ca": [bytes(1024)] * 3, "certificate": bytes(1024), "tls_key": bytes(256), "issued": NOW}
+    fields = whole[messages.PROVISION] | tls
+    data = messages.build_item(messages.PROVISION, fields)
+    ok = {"item": messages.PROVISION, "fields": fields}
+    yield accept(f"item-{messages.PROVISION}-tls", "all that TLS needs", "item", data=data, ok=ok)
     for number, fields in whole.items():
         data = messages.build_item(number, fields)
         yield accept(f"item-{number}", "a whole item", "item", data=data, ok={"item": number, "fields": fields})
@@ -121,6 +132,10 @@ def _entries() -> Iterator[Case]:
     for name, value in (("99", {0: 99, 1: NOW}), ("none", {1: NOW}), ("bytes", {0: b"", 1: 0}), ("map", {0: {}, 1: 0})):
         yield reject(f"unknown_entry-{name}", "no such kind", "entry", data=cbor.encode(value))
     yield reject("not_a_map-entry", "an array", "entry", data=cbor.encode([chain.TAMPER, NOW]))
+    link = {"issued": NOW, "message": _R}
+    data = chain.build_entry(chain.LINK, NOW, link)
+    yield accept("entry-link", "the last kind, 21", "entry", data=data)
+    yield reject("unknown_entry-22", "one more", "entry", data=cbor.encode({0: 22, 1: NOW, 3: NOW, 7: _R}))
     yield reject("missing_field-time", "an entry without its time", "entry", data=cbor.encode({0: chain.TAMPER, 2: 1}))
     late = {0: chain.TAMPER, 1: 2**32, 2: 1}
     yield reject("value_range-entry-time", "a time of 2^32", "entry", data=cbor.encode(late))
@@ -154,7 +169,7 @@ def _building() -> Iterator[Case]:
     yield reject("wrong_field_type-build-record", "an array for fields by name", "build", fields=fields, **given)
     payload = cbor.encode(_FINISH)
     yield accept("unknown_type-payload", "a payload by itself", "payload", type=messages.FINISH, data=payload)
-    yield reject("unknown_type-payload", "of a type that is not there", "payload", type=18, data=payload)
+    yield reject("unknown_type-payload", "of a type that is not there", "payload", type=19, data=payload)
 
 
 def _every_type() -> Iterator[Case]:
@@ -166,6 +181,11 @@ def _every_type() -> Iterator[Case]:
         (messages.GRANT, {"nonce": NONCE, "request": b"\1", "decisions": [b"\2"], "substitutes": [], "ready": b"\3"}),
         (messages.TIME, {"box": BOX.kid, "nonce": NONCE, "utc": NOW}),
         (messages.ACK, {"box": BOX.kid, "seq": 120, "head": _R}),
+        (messages.CREDENTIALS, {"box": BOX.kid, "issued": NOW, "ca": [bytes(1024)] * 3, "certificate": bytes(1024)}),
+        (
+            messages.RELEASE,
+            {"version": "1.0", "files": [{"path": "main.mpy", "digest": digest("main")}], "roster": 1},
+        ),
         (messages.RESET, {"box": BOX.kid, "anchor_seq": 9, "anchor_head": _R, "clears": 3, "utc": NOW}),
     ]
     state = {"boot": 3, "seq": 120, "head": _R, "clock": NOW, "clock_set": 1, "roster": 7, "firmware": "1.0"}

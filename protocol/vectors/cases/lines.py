@@ -10,7 +10,7 @@ from vectors.world import AUTHORITY, BOX, KEEPER_KEY, SITE, digest
 
 def _line(data: bytes) -> bytes:
     """What stands between the delimiters for data whose checksum is part of it."""
-    return frames._stuff(data)
+    return bytes(frames._stuff(data)[1:-1])
 
 
 def _whole(body: bytes) -> bytes:
