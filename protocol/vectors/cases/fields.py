@@ -118,6 +118,10 @@ def _items() -> Iterator[Case]:
     data = messages.build_item(messages.PROVISION, fields)
     ok = {"item": messages.PROVISION, "fields": fields}
     yield accept(f"item-{messages.PROVISION}-tls", "all that TLS needs", "item", data=data, ok=ok)
+    fields = {name: value for name, value in whole[messages.PROVISION].items() if name not in ("broker", "port")}
+    data = messages.build_item(messages.PROVISION, fields)
+    ok = {"item": messages.PROVISION, "fields": fields}
+    yield accept(f"item-{messages.PROVISION}-serial", "a box without a broker", "item", data=data, ok=ok)
     for number, fields in whole.items():
         data = messages.build_item(number, fields)
         yield accept(f"item-{number}", "a whole item", "item", data=data, ok={"item": number, "fields": fields})
