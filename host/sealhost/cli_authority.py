@@ -20,15 +20,13 @@ from sealhost.cli_people import send
 from sealhost.cli_roster import roster_app
 from sealhost.cli_shared import (
     DEFAULT_HOME,
-    DEFAULT_TIMEOUT_S,
     AsJson,
     Desk,
     Home,
     Lang,
-    Timeout,
     ask,
-    at_desk,
     command,
+    desk_command,
     from_hex,
     now,
     read_file,
@@ -97,88 +95,80 @@ def init(
 # --- matters ---
 
 
-@command(matters_app, "import")
+@desk_command(matters_app, "import", refresh=False)
 def import_list(
+    desk: Desk,
     file: Annotated[Path, typer.Argument(help="The list: a CSV with a heading line, or TOML with [[matter]].")],
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Check a list and keep it for signing."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        items = matter_list.read(file)
-        parts = matter_list.parts(items)
-        write_whole(desk.profile.home / "matters.json", json.dumps(items, ensure_ascii=False, indent=1).encode())
-        desk.result(say("matters_read", count=len(items), parts=len(parts)), count=len(items), parts=len(parts))
+    items = matter_list.read(file)
+    parts = matter_list.parts(items)
+    write_whole(desk.profile.home / "matters.json", json.dumps(items, ensure_ascii=False, indent=1).encode())
+    desk.result(say("matters_read", count=len(items), parts=len(parts)), count=len(items), parts=len(parts))
 
 
-@command(matters_app, "sign")
+@desk_command(matters_app, "sign", refresh=False)
 def sign_list(
-    path: DraftOption = None, yes: Yes = False, home: Home = DEFAULT_HOME, as_json: AsJson = False, lang: Lang = None
+    desk: Desk,
+    path: DraftOption = None,
+    yes: Yes = False,
 ) -> None:
     """Sign the list imported last, and put its digest into the roster's draft."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        path = draft_path(desk, path)
-        source = desk.profile.home / "matters.json"
-        if not source.is_file():
-            raise ClientError("nothing_signed", command="authority matters import")
-        parts = matter_list.parts(json.loads(source.read_text(encoding="utf-8")))
-        draft.load(path)  # a draft must be there to name the list
-        version = publish.next_version(desk.profile, "matters", 0)
-        desk.tell(say("matters_read", count=sum(map(len, parts)), parts=len(parts)))
-        ask(yes)
-        for old in (desk.profile.home / "papers").glob(f"matters-{version:06d}-*.cose"):
-            old.unlink()  # never sent
-        issued, payloads = now(), []
-        for number, items in enumerate(parts, 1):
-            fields = matter_list.part_fields(version, issued, number, len(parts), items)
-            signed = compose.sign(desk.profile, messages.MATTERS, fields)
-            publish.write_signed(desk.profile, f"matters-{version:06d}-{number:02d}.cose", signed.raw)
-            payloads.append(signed.payload)
-        digest = list_digest(payloads)
-        draft_text.set_matters(path, digest)
-        desk.result(say("matters_signed", version=version, draft=path), version=version, digest=digest.hex())
+    path = draft_path(desk, path)
+    source = desk.profile.home / "matters.json"
+    if not source.is_file():
+        raise ClientError("nothing_signed", command="authority matters import")
+    parts = matter_list.parts(json.loads(source.read_text(encoding="utf-8")))
+    draft.load(path)  # a draft must be there to name the list
+    version = publish.next_version(desk.profile, "matters", 0)
+    desk.tell(say("matters_read", count=sum(map(len, parts)), parts=len(parts)))
+    ask(yes)
+    for old in (desk.profile.home / "papers").glob(f"matters-{version:06d}-*.cose"):
+        old.unlink()  # never sent
+    issued, payloads = now(), []
+    for number, items in enumerate(parts, 1):
+        fields = matter_list.part_fields(version, issued, number, len(parts), items)
+        signed = compose.sign(desk.profile, messages.MATTERS, fields)
+        publish.write_signed(desk.profile, f"matters-{version:06d}-{number:02d}.cose", signed.raw)
+        payloads.append(signed.payload)
+    digest = list_digest(payloads)
+    draft_text.set_matters(path, digest)
+    desk.result(say("matters_signed", version=version, draft=path), version=version, digest=digest.hex())
 
 
-@command(matters_app, "publish")
-def publish_list(
-    home: Home = DEFAULT_HOME, timeout: Timeout = DEFAULT_TIMEOUT_S, as_json: AsJson = False, lang: Lang = None
-) -> None:
+@desk_command(matters_app, "publish", answered=True, refresh=False)
+def publish_list(desk: Desk) -> None:
     """Send the list signed last to the host and wait for its receipts."""
-    with at_desk(home, as_json, timeout, refresh=False) as desk:
-        version = publish.latest_matters(desk.profile)
-        papers = publish.signed_matters(desk.profile, version)
-        if not papers:
-            raise ClientError("nothing_signed", command="authority matters sign")
-        with Session(desk.profile) as session:
-            results = publish.publish(desk.trust, session, papers, timeout, now())
-        for result in results.values():
-            if result != errors.ACCEPTED:
-                raise RefusedError(errors.name_of(result))
-        desk.result(say("published", what=word("kind", "matters"), version=version), version=version, result="accepted")
+    version = publish.latest_matters(desk.profile)
+    papers = publish.signed_matters(desk.profile, version)
+    if not papers:
+        raise ClientError("nothing_signed", command="authority matters sign")
+    with Session(desk.profile) as session:
+        results = publish.publish(desk.trust, session, papers, desk.timeout_s, now())
+    for result in results.values():
+        if result != errors.ACCEPTED:
+            raise RefusedError(errors.name_of(result))
+    desk.result(say("published", what=word("kind", "matters"), version=version), version=version, result="accepted")
 
 
 # --- enrolments ---
 
 
-@command(enrol_app, "token")
+@desk_command(enrol_app, "token", refresh=False)
 def token(
+    desk: Desk,
     name: Annotated[str, typer.Option(help="For whom.")],
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Make a one-time token, and the command that the person runs."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        settings = desk.profile.settings
-        secret = tokens.give(desk.profile, name, now()).hex()
-        words = ["sealhost", "keeper", "enrol", "--name", name, "--site", settings.site.hex()]
-        for key in settings.authority:
-            words += ["--authority", key.hex()]
-        words += ["--threshold", str(settings.threshold), "--token", secret]
-        words += ["--broker", settings.broker or "…", "--host-url", settings.host_url or "…"]
-        line = shlex.join(words)
-        desk.result(say("token_made", name=name, token=secret, command=line), token=secret, command=line)
+    settings = desk.profile.settings
+    secret = tokens.give(desk.profile, name, now()).hex()
+    words = ["sealhost", "keeper", "enrol", "--name", name, "--site", settings.site.hex()]
+    for key in settings.authority:
+        words += ["--authority", key.hex()]
+    words += ["--threshold", str(settings.threshold), "--token", secret]
+    words += ["--broker", settings.broker or "…", "--host-url", settings.host_url or "…"]
+    line = shlex.join(words)
+    desk.result(say("token_made", name=name, token=secret, command=line), token=secret, command=line)
 
 
 def _read_enrolment(desk: Desk, file: Path) -> Message:
@@ -192,23 +182,21 @@ def _read_enrolment(desk: Desk, file: Path) -> Message:
     return message
 
 
-@command(enrol_app, "show")
+@desk_command(enrol_app, "show", refresh=False)
 def show_enrolment(
+    desk: Desk,
     file: Annotated[Path, typer.Argument(help="The person's enrolment file.")],
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Check an enrolment file and show its key's code."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        message = _read_enrolment(desk, file)
-        code = compose.key_code(message["public"])
-        text = say("enrolment", name=message["name"], code=code)
-        desk.result(text, name=message["name"], code=code, public=message["public"].hex())
+    message = _read_enrolment(desk, file)
+    code = compose.key_code(message["public"])
+    text = say("enrolment", name=message["name"], code=code)
+    desk.result(text, name=message["name"], code=code, public=message["public"].hex())
 
 
-@command(enrol_app, "add")
+@desk_command(enrol_app, "add", refresh=False)
 def add_enrolment(
+    desk: Desk,
     file: Annotated[Path, typer.Argument(help="The person's enrolment file.")],
     role: Annotated[list[str] | None, typer.Option(help="Roles of a new person; several times.")] = None,
     until: Annotated[str | None, typer.Option(help="Last day of a new person, like 2026-12-31.")] = None,
@@ -216,33 +204,29 @@ def add_enrolment(
     number: Annotated[int | None, typer.Option(help="Whose key it is; found by the name if left out.")] = None,
     path: DraftOption = None,
     yes: Yes = False,
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Add an enrolled key to the draft: to a person who is there, or with a new one."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        path = draft_path(desk, path)
-        message = _read_enrolment(desk, file)
-        public, code = message["public"], compose.key_code(message["public"])
-        desk.tell(say("enrolment", name=message["name"], code=code))
-        ask(yes)
-        people = draft.load(path).get("person", [])
-        if any(public.hex() in row.get("keys", []) for row in people):
-            raise ClientError("key_present")
-        named = [row["number"] for row in people if number in (None, row["number"]) and row["name"] == message["name"]]
-        if number is not None:
-            named = [row["number"] for row in people if row["number"] == number]
-        if len(named) > 1:
-            raise ClientError("two_people_one_name", name=message["name"])
-        if named:
-            draft_text.add_key(path, named[0], public, lambda value: _check(desk, value))
-        else:
-            if not role or not until:
-                raise typer.BadParameter("a new person needs --role and --until")
-            put_person(desk, path, message["name"], role, (start, until), number, [public])
-        tokens.use(desk.profile, message["token"], public)
-        desk.result(say("draft_changed", path=path), draft=str(path), name=message["name"], code=code)
+    path = draft_path(desk, path)
+    message = _read_enrolment(desk, file)
+    public, code = message["public"], compose.key_code(message["public"])
+    desk.tell(say("enrolment", name=message["name"], code=code))
+    ask(yes)
+    people = draft.load(path).get("person", [])
+    if any(public.hex() in row.get("keys", []) for row in people):
+        raise ClientError("key_present")
+    named = [row["number"] for row in people if number in (None, row["number"]) and row["name"] == message["name"]]
+    if number is not None:
+        named = [row["number"] for row in people if row["number"] == number]
+    if len(named) > 1:
+        raise ClientError("two_people_one_name", name=message["name"])
+    if named:
+        draft_text.add_key(path, named[0], public, lambda value: _check(desk, value))
+    else:
+        if not role or not until:
+            raise typer.BadParameter("a new person needs --role and --until")
+        put_person(desk, path, message["name"], role, (start, until), number, [public])
+    tokens.use(desk.profile, message["token"], public)
+    desk.result(say("draft_changed", path=path), draft=str(path), name=message["name"], code=code)
 
 
 def _check(desk: Desk, value: draft.Row) -> None:
@@ -252,21 +236,18 @@ def _check(desk: Desk, value: draft.Row) -> None:
 # --- resets ---
 
 
-@command(authority_app, "reset")
+@desk_command(authority_app, "reset", answered=True)
 def reset(
+    desk: Desk,
     clears: Annotated[str, typer.Option(help="What it clears: tamper, clock, or tamper,clock.")],
     box: Annotated[str | None, typer.Option(help="The box: its code or kid, or how one begins.")] = None,
     yes: Yes = False,
-    home: Home = DEFAULT_HOME,
-    timeout: Timeout = DEFAULT_TIMEOUT_S,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Clear a box's tamper alarm, or set its clock to this machine's. Look at the box first."""
     words = [one.strip() for one in clears.split(",")]
     if not words or not all(one in CLEARS for one in words):
         raise typer.BadParameter("--clears tamper, clock, or tamper,clock")
-    with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
+    with Session(desk.profile) as session:
         place = compose.find_box(desk.trust.roster, box)
         anchor = find_anchor(desk, session, place)
         code = messages.long_code(place)

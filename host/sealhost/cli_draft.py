@@ -8,17 +8,7 @@ from typing import Annotated, Any
 import typer
 from sealwire import messages
 
-from sealhost.cli_shared import (
-    DEFAULT_HOME,
-    AsJson,
-    Desk,
-    Home,
-    Lang,
-    at_desk,
-    command,
-    now,
-    read_file,
-)
+from sealhost.cli_shared import Desk, desk_command, now, read_file
 from sealhost.client import draft, draft_text, publish
 from sealhost.client.cautions import cautions
 from sealhost.client.errors import ClientError
@@ -51,50 +41,47 @@ def draft_fields(desk: Desk, path: Path, version: int | None = None) -> dict[str
     return draft.fields(draft.load(path), version=version, issued=now(), zone=desk.profile.zone)
 
 
-@command(roster_app, "new")
-def new(path: DraftFile = None, home: Home = DEFAULT_HOME, as_json: AsJson = False, lang: Lang = None) -> None:
+@desk_command(roster_app, "new", refresh=False)
+def new(desk: Desk, path: DraftFile = None) -> None:
     """Start a draft: from the roster held, or with the authority's keys only."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        path = draft_path(desk, path)
-        if path.exists():
-            raise ClientError("file_exists", path=path)
-        settings = desk.profile.settings
-        fields = {
-            "authority": list(settings.authority),
-            "threshold": settings.threshold,
-            "people": [],
-            "hosts": [],
-            "boxes": [],
-            "rules": [],
-            "matters": bytes(32),
-            "releases": [],
-        }
-        if desk.trust.version:
-            fields = desk.trust.roster.fields
-        path.write_text(draft_text.render(fields, desk.profile.zone, HEADING), encoding="utf-8")
-        desk.result(say("draft_made", path=path), draft=str(path))
+    path = draft_path(desk, path)
+    if path.exists():
+        raise ClientError("file_exists", path=path)
+    settings = desk.profile.settings
+    fields = {
+        "authority": list(settings.authority),
+        "threshold": settings.threshold,
+        "people": [],
+        "hosts": [],
+        "boxes": [],
+        "rules": [],
+        "matters": bytes(32),
+        "releases": [],
+    }
+    if desk.trust.version:
+        fields = desk.trust.roster.fields
+    path.write_text(draft_text.render(fields, desk.profile.zone, HEADING), encoding="utf-8")
+    desk.result(say("draft_made", path=path), draft=str(path))
 
 
-@command(roster_app, "show")
-def show(path: DraftFile = None, home: Home = DEFAULT_HOME, as_json: AsJson = False, lang: Lang = None) -> None:
+@desk_command(roster_app, "show", refresh=False)
+def show(desk: Desk, path: DraftFile = None) -> None:
     """Say in words what a draft (.toml) or a signed roster (.cose) means."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        path = draft_path(desk, path)
-        if path.suffix == ".cose":
-            fields = messages.read(read_file(path), desk.profile.site, (messages.ROSTER,)).fields
-        else:
-            fields = draft_fields(desk, path)
-        lines, doubts = describe(desk.profile, fields), cautions_of(desk, fields)
-        desk.result("\n".join([*lines, *doubts]), version=fields["version"], says=lines, doubts=doubts)
+    path = draft_path(desk, path)
+    if path.suffix == ".cose":
+        fields = messages.read(read_file(path), desk.profile.site, (messages.ROSTER,)).fields
+    else:
+        fields = draft_fields(desk, path)
+    lines, doubts = describe(desk.profile, fields), cautions_of(desk, fields)
+    desk.result("\n".join([*lines, *doubts]), version=fields["version"], says=lines, doubts=doubts)
 
 
-@command(roster_app, "diff")
-def diff(path: DraftFile = None, home: Home = DEFAULT_HOME, as_json: AsJson = False, lang: Lang = None) -> None:
+@desk_command(roster_app, "diff", refresh=False)
+def diff(desk: Desk, path: DraftFile = None) -> None:
     """Say what a draft changes against the roster published last."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        changes = changes_of(desk, draft_fields(desk, draft_path(desk, path)))
-        text = "\n".join(changes) or say("no_changes")
-        desk.result(text, against=desk.trust.version, changes=changes)
+    changes = changes_of(desk, draft_fields(desk, draft_path(desk, path)))
+    text = "\n".join(changes) or say("no_changes")
+    desk.result(text, against=desk.trust.version, changes=changes)
 
 
 def changes_of(desk: Desk, fields: dict[str, Any]) -> list[str]:
@@ -107,8 +94,9 @@ def cautions_of(desk: Desk, fields: dict[str, Any]) -> list[str]:
     return cautions(desk.profile, desk.trust.roster.fields if desk.trust.version else None, fields)
 
 
-@command(roster_app, "add-person")
+@desk_command(roster_app, "add-person", refresh=False)
 def add_person(
+    desk: Desk,
     name: Annotated[str, typer.Option(help="At most 8 Chinese characters.")],
     role: Annotated[list[str], typer.Option(help="keeper, officer, auditor, secretary, director; several times.")],
     until: Annotated[str, typer.Option(help="Last day, like 2026-12-31.")],
@@ -118,15 +106,11 @@ def add_person(
         list[str] | None, typer.Option(help="Public key: hex or a file; usually comes by `enrol add`.")
     ] = None,
     path: DraftOption = None,
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Add a person to a draft."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        path = draft_path(desk, path)
-        put_person(desk, path, name, role, (start, until), number, [read_public(one) for one in key or ()])
-        desk.result(say("draft_changed", path=path), draft=str(path))
+    path = draft_path(desk, path)
+    put_person(desk, path, name, role, (start, until), number, [read_public(one) for one in key or ()])
+    desk.result(say("draft_changed", path=path), draft=str(path))
 
 
 def put_person(
@@ -157,44 +141,36 @@ def _checker(desk: Desk) -> Any:
     return lambda value: draft.fields(value, version=1, issued=0, zone=desk.profile.zone)
 
 
-@command(roster_app, "remove-person")
+@desk_command(roster_app, "remove-person", refresh=False)
 def remove_person(
+    desk: Desk,
     number: Annotated[int, typer.Argument(help="The person's number.")],
     path: DraftOption = None,
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Take a person out of a draft."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        path = draft_path(desk, path)
-        draft_text.remove_person(path, number, _checker(desk))
-        desk.result(say("draft_changed", path=path), draft=str(path))
+    path = draft_path(desk, path)
+    draft_text.remove_person(path, number, _checker(desk))
+    desk.result(say("draft_changed", path=path), draft=str(path))
 
 
-@command(roster_app, "add-host")
+@desk_command(roster_app, "add-host", refresh=False)
 def add_host(
+    desk: Desk,
     key: Annotated[str, typer.Option(help="The host's public key: hex or a file; `sealhost init` prints it.")],
     path: DraftOption = None,
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Add a host to a draft."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        path = draft_path(desk, path)
-        draft_text.add_block(path, draft_text.host_block(read_public(key)), _checker(desk))
-        desk.result(say("draft_changed", path=path), draft=str(path))
+    path = draft_path(desk, path)
+    draft_text.add_block(path, draft_text.host_block(read_public(key)), _checker(desk))
+    desk.result(say("draft_changed", path=path), draft=str(path))
 
 
-@command(roster_app, "add-box")
+@desk_command(roster_app, "add-box", refresh=False)
 def add_box(
+    desk: Desk,
     key: Annotated[str, typer.Option(help="The box's public key: hex or a file; `box provision` prints it.")],
     bay: Annotated[list[str], typer.Option(help="NUMBER:SEAL:RULES like 1:居委会:1,2; once for each bay.")],
     path: DraftOption = None,
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Add a box with its bays to a draft. The rules must be there before."""
     bays = []
@@ -205,14 +181,14 @@ def add_box(
         if not number.isdecimal() or not seal or not all(one.strip().isdecimal() for one in listed):
             raise typer.BadParameter(f"--bay {text!r}: NUMBER:SEAL:RULES like 1:居委会:1,2")
         bays.append({"number": int(number), "seal": seal, "rules": sum(1 << int(one) for one in set(listed))})
-    with at_desk(home, as_json, refresh=False) as desk:
-        path = draft_path(desk, path)
-        draft_text.add_block(path, draft_text.box_block(read_public(key), bays), _checker(desk))
-        desk.result(say("draft_changed", path=path), draft=str(path))
+    path = draft_path(desk, path)
+    draft_text.add_block(path, draft_text.box_block(read_public(key), bays), _checker(desk))
+    desk.result(say("draft_changed", path=path), draft=str(path))
 
 
-@command(roster_app, "add-rule")
+@desk_command(roster_app, "add-rule", refresh=False)
 def add_rule(
+    desk: Desk,
     matter: Annotated[list[int], typer.Option(help="Code of a matter; several times.")],
     group: Annotated[list[str], typer.Option(help="ROLE:LEAST like officer:2; several times, all must be met.")],
     number: Annotated[int | None, typer.Option(help="The rule's number; the next free one if left out.")] = None,
@@ -223,28 +199,24 @@ def add_rule(
     wait: Annotated[str, typer.Option(help="How long a request waits for decisions.")] = "3 days",
     use: Annotated[str, typer.Option(help="How long an approved request may be used.")] = "1 day",
     path: DraftOption = None,
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Add a rule to a draft."""
-    with at_desk(home, as_json, refresh=False) as desk:
-        path = draft_path(desk, path)
-        taken = [row.get("number", 0) for row in draft.load(path).get("rule", [])]
-        rule = {
-            "number": number or max(taken, default=0) + 1,
-            "matters": matter,
-            "raiser": draft.role_number("--raiser", raiser),
-            "groups": [_group(text) for text in group],
-            "denials": denials,
-            "impressions": impressions,
-            "open_seconds": draft.duration("--open", open_for),
-            "wait_seconds": draft.duration("--wait", wait),
-            "use_seconds": draft.duration("--use", use),
-            "break_glass": 0,
-        }
-        draft_text.add_block(path, draft_text.rule_block(rule), _checker(desk))
-        desk.result(say("draft_changed", path=path), draft=str(path), number=rule["number"])
+    path = draft_path(desk, path)
+    taken = [row.get("number", 0) for row in draft.load(path).get("rule", [])]
+    rule = {
+        "number": number or max(taken, default=0) + 1,
+        "matters": matter,
+        "raiser": draft.role_number("--raiser", raiser),
+        "groups": [_group(text) for text in group],
+        "denials": denials,
+        "impressions": impressions,
+        "open_seconds": draft.duration("--open", open_for),
+        "wait_seconds": draft.duration("--wait", wait),
+        "use_seconds": draft.duration("--use", use),
+        "break_glass": 0,
+    }
+    draft_text.add_block(path, draft_text.rule_block(rule), _checker(desk))
+    desk.result(say("draft_changed", path=path), draft=str(path), number=rule["number"])
 
 
 def _group(text: str) -> dict[str, int]:

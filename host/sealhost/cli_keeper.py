@@ -11,20 +11,7 @@ from sealwire import errors, messages
 from sealwire.messages import Message
 
 from sealhost.cli_follow import find_anchor, follow_request, get_challenge
-from sealhost.cli_shared import (
-    DEFAULT_HOME,
-    DEFAULT_TIMEOUT_S,
-    AsJson,
-    Desk,
-    Home,
-    Lang,
-    Timeout,
-    ask,
-    at_desk,
-    command,
-    now,
-    read_file,
-)
+from sealhost.cli_shared import Desk, ask, desk_command, now, read_file
 from sealhost.cli_show import case_fields, matter_text, request_line, show_case
 from sealhost.client import cases, compose
 from sealhost.client.api import salted
@@ -41,13 +28,19 @@ Reference = Annotated[str, typer.Argument(help="The request: its short code, or 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow what the box says.")]
 Until = Annotated[
-    str, typer.Option("--until", help="With --wait: until the bay is `open`, or until it is `closed` again.")
+    str,
+    typer.Option(
+        "--until",
+        callback=lambda value: _known_until(value),
+        help="With --wait: until the bay is `open`, or until it is `closed` again.",
+    ),
 ]
 WaitSeconds = Annotated[float, typer.Option("--wait-seconds", help="With --wait: how long at most.")]
 
 
-@command(keeper_app, "request")
+@desk_command(keeper_app, "request", answered=True)
 def request(
+    desk: Desk,
     matter: Annotated[int, typer.Option(help="Code of the matter.")],
     impressions: Annotated[int, typer.Option(min=1, help="How many times the seal is pressed.")],
     title: Annotated[str, typer.Option(help="What the document is.")],
@@ -64,48 +57,43 @@ def request(
     until: Until = "closed",
     wait_seconds: WaitSeconds = 600.0,
     yes: Yes = False,
-    home: Home = DEFAULT_HOME,
-    timeout: Timeout = DEFAULT_TIMEOUT_S,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Ask for impressions of a seal."""
-    _known_until(until)
     attached = [(path.name, read_file(path)) for path in attach or ()]
-    with at_desk(home, as_json, timeout) as desk:
-        place = compose.find_place(desk.trust.roster, box, bay, seal)
-        if (desk.cases.matter(matter) or {}).get("abolished"):
-            raise ClientError("matter_abolished", matter=matter)
-        digest, blobs = cases.make_details(title, resident, purpose, attached)
-        with Session(desk.profile) as session:
-            anchor = find_anchor(desk, session, place.box)
-            signed = compose.request(
-                desk.profile,
-                desk.trust.roster,
-                place,
-                matter=matter,
-                impressions=impressions,
-                details=bytes.fromhex(digest),
-                anchor=anchor,
-                attend_minutes=attend,
-                now=now(),
-            )
-            values = {"title": title, "resident": resident or "-", "purpose": purpose or "-"}
-            desk.tell(_will_sign(desk, signed, place, values, len(attached)))
-            code = messages.short_code(signed.reference)
-            desk.tell(say("code", code=code))
-            ask(yes)
-            kept = compose.keep(desk.profile, signed, made=now(), blobs=tuple(blobs))
-            desk.profile.queue(kept, blobs)
-            desk.deliver(session, kept)
-            desk.tell(say("accepted", what=word("kind", "request"), code=code))
-            facts = follow_request(desk, session, signed, anchor, until, wait_seconds) if wait else []
-        desk.done(reference=signed.reference.hex(), code=code, result="accepted", facts=facts)
+    place = compose.find_place(desk.trust.roster, box, bay, seal)
+    if (desk.cases.matter(matter) or {}).get("abolished"):
+        raise ClientError("matter_abolished", matter=matter)
+    digest, blobs = cases.make_details(title, resident, purpose, attached)
+    with Session(desk.profile) as session:
+        anchor = find_anchor(desk, session, place.box)
+        signed = compose.request(
+            desk.profile,
+            desk.trust.roster,
+            place,
+            matter=matter,
+            impressions=impressions,
+            details=bytes.fromhex(digest),
+            anchor=anchor,
+            attend_minutes=attend,
+            now=now(),
+        )
+        values = {"title": title, "resident": resident or "-", "purpose": purpose or "-"}
+        desk.tell(_will_sign(desk, signed, place, values, len(attached)))
+        code = messages.short_code(signed.reference)
+        desk.tell(say("code", code=code))
+        ask(yes)
+        kept = compose.keep(desk.profile, signed, made=now(), blobs=tuple(blobs))
+        desk.profile.queue(kept, blobs)
+        desk.deliver(session, kept)
+        desk.tell(say("accepted", what=word("kind", "request"), code=code))
+        facts = follow_request(desk, session, signed, anchor, until, wait_seconds) if wait else []
+    desk.done(reference=signed.reference.hex(), code=code, result="accepted", facts=facts)
 
 
-def _known_until(until: str) -> None:
+def _known_until(until: str) -> str:
     if until not in ("open", "closed"):
-        raise typer.BadParameter("--until open or closed")
+        raise typer.BadParameter("open or closed")
+    return until
 
 
 def _will_sign(desk: Desk, signed: Message, place: compose.Place, values: dict[str, str], attachments: int) -> str:
@@ -121,20 +109,16 @@ def _will_sign(desk: Desk, signed: Message, place: compose.Place, values: dict[s
     )
 
 
-@command(keeper_app, "ready")
+@desk_command(keeper_app, "ready", answered=True)
 def ready(
+    desk: Desk,
     reference: Reference,
     wait: Wait = False,
     until: Until = "closed",
     wait_seconds: WaitSeconds = 600.0,
-    home: Home = DEFAULT_HOME,
-    timeout: Timeout = DEFAULT_TIMEOUT_S,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Say that you stand at the box: an approved request opens now, also for the second time."""
-    _known_until(until)
-    with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
+    with Session(desk.profile) as session:
         about = _my_request(desk, session, reference)
         start = find_anchor(desk, session, about["box"])
         _say_ready(desk, session, about)
@@ -161,18 +145,15 @@ def _say_ready(desk: Desk, session: Session, about: Message) -> None:
         time.sleep(STALE_PAUSE_S)
 
 
-@command(keeper_app, "finish")
+@desk_command(keeper_app, "finish", answered=True)
 def finish(
+    desk: Desk,
     reference: Reference,
     reason: Annotated[str, typer.Option(help="Why, if impressions are left.")] = "",
     reason_code: Annotated[int, typer.Option(min=0, max=255, help="Code of the reason.")] = 0,
-    home: Home = DEFAULT_HOME,
-    timeout: Timeout = DEFAULT_TIMEOUT_S,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """End a request for good; the box closes at once. Before use it cancels the request."""
-    with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
+    with Session(desk.profile) as session:
         about = _my_request(desk, session, reference)
         kept = _signed_before(desk, about, "finish")
         if kept is None:
@@ -189,19 +170,16 @@ def finish(
         _send(desk, session, kept, about, "finish")
 
 
-@command(keeper_app, "report")
+@desk_command(keeper_app, "report", answered=True)
 def report(
+    desk: Desk,
     reference: Reference,
     impressions: Annotated[int, typer.Option(min=0, help="How many impressions were made.")],
     photo: Annotated[list[Path] | None, typer.Option(help="A photograph of a stamped page; several times.")] = None,
-    home: Home = DEFAULT_HOME,
-    timeout: Timeout = DEFAULT_TIMEOUT_S,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Declare how many impressions were made, with photographs of the stamped pages."""
     photographs = [salted(read_file(path)) for path in photo or ()]
-    with at_desk(home, as_json, timeout) as desk, Session(desk.profile) as session:
+    with Session(desk.profile) as session:
         about = _my_request(desk, session, reference)
         kept = _signed_before(desk, about, "report")
         if kept is None:
@@ -214,21 +192,19 @@ def report(
         _send(desk, session, kept, about, "report")
 
 
-@command(keeper_app, "status")
-def status(reference: Reference, home: Home = DEFAULT_HOME, as_json: AsJson = False, lang: Lang = None) -> None:
+@desk_command(keeper_app, "status")
+def status(desk: Desk, reference: Reference) -> None:
     """Show one request, and who has decided what."""
-    with at_desk(home, as_json) as desk:
-        case = desk.cases.look(desk.cases.find(reference), now=now())
-        desk.result(show_case(desk, case), **case_fields(desk, case))
+    case = desk.cases.look(desk.cases.find(reference), now=now())
+    desk.result(show_case(desk, case), **case_fields(desk, case))
 
 
-@command(keeper_app, "list")
-def list_own(home: Home = DEFAULT_HOME, as_json: AsJson = False, lang: Lang = None) -> None:
+@desk_command(keeper_app, "list")
+def list_own(desk: Desk) -> None:
     """List your requests."""
-    with at_desk(home, as_json) as desk:
-        found = [desk.cases.look(one, now=now()) for one in desk.cases.own()]
-        text = "\n".join(request_line(desk, case) for case in found) or say("nothing")
-        desk.result(text, requests=[case_fields(desk, case) for case in found])
+    found = [desk.cases.look(one, now=now()) for one in desk.cases.own()]
+    text = "\n".join(request_line(desk, case) for case in found) or say("nothing")
+    desk.result(text, requests=[case_fields(desk, case) for case in found])
 
 
 def _my_request(desk: Desk, session: Session, reference: str) -> Message:

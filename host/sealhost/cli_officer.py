@@ -11,19 +11,7 @@ from sealwire import errors, messages, rules
 from sealwire.messages import Message
 
 from sealhost.cli_keeper import Reference, Yes
-from sealhost.cli_shared import (
-    DEFAULT_HOME,
-    DEFAULT_TIMEOUT_S,
-    AsJson,
-    Desk,
-    Home,
-    Lang,
-    Timeout,
-    ask,
-    at_desk,
-    command,
-    now,
-)
+from sealhost.cli_shared import Desk, ask, desk_command, now
 from sealhost.cli_show import case_fields, request_line, show_case
 from sealhost.client import cases, compose
 from sealhost.client.cases import Case
@@ -39,121 +27,80 @@ ReasonCode = Annotated[int, typer.Option(min=0, max=255, help="Code of the reaso
 For = Annotated[str | None, typer.Option("--for", help="In whose place you decide: number or name.")]
 
 
-@command(officer_app, "list")
-def list_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False, lang: Lang = None) -> None:
+@desk_command(officer_app, "list")
+def list_waiting(desk: Desk) -> None:
     """List the requests that wait for you."""
-    with at_desk(home, as_json) as desk:
-        with Session(desk.profile) as session:
-            waiting = {one.reference: one for one in desk.cases.inbox(session)}
-        found = [desk.cases.look(one, now=now()) for one in waiting.values()]
-        text = "\n".join(request_line(desk, case) for case in found) or say("nothing")
-        desk.result(text, requests=[case_fields(desk, case) for case in found])
+    with Session(desk.profile) as session:
+        waiting = {one.reference: one for one in desk.cases.inbox(session)}
+    found = [desk.cases.look(one, now=now()) for one in waiting.values()]
+    text = "\n".join(request_line(desk, case) for case in found) or say("nothing")
+    desk.result(text, requests=[case_fields(desk, case) for case in found])
 
 
-@command(officer_app, "show")
+@desk_command(officer_app, "show")
 def show(
+    desk: Desk,
     reference: Reference,
     save: Annotated[Path | None, typer.Option(help="Folder to put the attachments into.")] = None,
-    home: Home = DEFAULT_HOME,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Show one request in full."""
-    with at_desk(home, as_json) as desk:
-        case = _find(desk, reference)
-        saved = _save_attachments(desk, case, save) if save is not None else []
-        text = "\n".join([show_case(desk, case), *saved])
-        desk.result(text, **case_fields(desk, case), saved=saved)
+    case = _find(desk, reference)
+    saved = _save_attachments(desk, case, save) if save is not None else []
+    text = "\n".join([show_case(desk, case), *saved])
+    desk.result(text, **case_fields(desk, case), saved=saved)
 
 
-@command(officer_app, "approve")
-def approve(
-    reference: Reference,
-    reason: Reason = "",
-    reason_code: ReasonCode = 0,
-    principal: For = None,
-    yes: Yes = False,
-    home: Home = DEFAULT_HOME,
-    timeout: Timeout = DEFAULT_TIMEOUT_S,
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    """Approve a request."""
-    with at_desk(home, as_json, timeout) as desk:
-        _decide(desk, reference, messages.APPROVE, (reason, reason_code), principal, yes)
+def _verdict_command(name: str, verdict: int, text: str) -> None:
+    @desk_command(officer_app, name, answered=True, text=text)
+    def decide(
+        desk: Desk,
+        reference: Reference,
+        reason: Reason = "",
+        reason_code: ReasonCode = 0,
+        principal: For = None,
+        yes: Yes = False,
+    ) -> None:
+        _decide(desk, reference, verdict, (reason, reason_code), principal, yes)
 
 
-@command(officer_app, "deny")
-def deny(
-    reference: Reference,
-    reason: Reason = "",
-    reason_code: ReasonCode = 0,
-    principal: For = None,
-    yes: Yes = False,
-    home: Home = DEFAULT_HOME,
-    timeout: Timeout = DEFAULT_TIMEOUT_S,
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    """Deny a request. It goes to the box directly as well."""
-    with at_desk(home, as_json, timeout) as desk:
-        _decide(desk, reference, messages.DENY, (reason, reason_code), principal, yes)
+_verdict_command("approve", messages.APPROVE, "Approve a request.")
+_verdict_command("deny", messages.DENY, "Deny a request. It goes to the box directly as well.")
+_verdict_command("withdraw", messages.WITHDRAW, "Take an approval back. It goes to the box directly as well.")
 
 
-@command(officer_app, "withdraw")
-def withdraw(
-    reference: Reference,
-    reason: Reason = "",
-    reason_code: ReasonCode = 0,
-    principal: For = None,
-    yes: Yes = False,
-    home: Home = DEFAULT_HOME,
-    timeout: Timeout = DEFAULT_TIMEOUT_S,
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    """Take an approval back. It goes to the box directly as well."""
-    with at_desk(home, as_json, timeout) as desk:
-        _decide(desk, reference, messages.WITHDRAW, (reason, reason_code), principal, yes)
-
-
-@command(officer_app, "substitute")
+@desk_command(officer_app, "substitute", answered=True)
 def substitute(
+    desk: Desk,
     person: Annotated[str, typer.Argument(help="Who stands in for you: number or name.")],
     until: Annotated[str, typer.Option(help="Last day, like 2026-12-31; at most 31 days after the first.")],
     start: Annotated[str | None, typer.Option("--from", help="First day; today when left out.")] = None,
     yes: Yes = False,
-    home: Home = DEFAULT_HOME,
-    timeout: Timeout = DEFAULT_TIMEOUT_S,
-    as_json: AsJson = False,
-    lang: Lang = None,
 ) -> None:
     """Let somebody decide in your place for some days."""
-    with at_desk(home, as_json, timeout) as desk:
-        roster = desk.trust.roster
-        other = compose.person_of(roster, person)
-        fields = {
-            "person": other["number"],
-            "from": now() if start is None else day(desk, start),
-            "until": day(desk, until, last=True),
-            "roster": roster.version,
-        }
-        compose.me(roster, desk.profile)
-        signed = compose.sign(desk.profile, messages.SUBSTITUTE, fields)
-        rules.check_substitute(roster, signed, now())
-        values = {"start": desk.profile.local(fields["from"]), "end": desk.profile.local(fields["until"])}
-        desk.tell(say("will_substitute", person=other["name"], **values))
-        ask(yes)
-        kept = compose.keep(desk.profile, signed, made=now())
-        desk.profile.queue(kept)
-        with Session(desk.profile) as session:
-            desk.deliver(session, kept)
-        code = messages.short_code(signed.reference)
-        desk.result(
-            say("accepted", what=word("kind", "substitute"), code=code),
-            reference=signed.reference.hex(),
-            result="accepted",
-        )
+    roster = desk.trust.roster
+    other = compose.person_of(roster, person)
+    fields = {
+        "person": other["number"],
+        "from": now() if start is None else day(desk, start),
+        "until": day(desk, until, last=True),
+        "roster": roster.version,
+    }
+    compose.me(roster, desk.profile)
+    signed = compose.sign(desk.profile, messages.SUBSTITUTE, fields)
+    rules.check_substitute(roster, signed, now())
+    values = {"start": desk.profile.local(fields["from"]), "end": desk.profile.local(fields["until"])}
+    desk.tell(say("will_substitute", person=other["name"], **values))
+    ask(yes)
+    kept = compose.keep(desk.profile, signed, made=now())
+    desk.profile.queue(kept)
+    with Session(desk.profile) as session:
+        desk.deliver(session, kept)
+    code = messages.short_code(signed.reference)
+    desk.result(
+        say("accepted", what=word("kind", "substitute"), code=code),
+        reference=signed.reference.hex(),
+        result="accepted",
+    )
 
 
 def day(desk: Desk, text: str, *, last: bool = False) -> int:

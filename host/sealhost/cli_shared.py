@@ -6,6 +6,7 @@ sent again).
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 import time
@@ -71,6 +72,44 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[_P, None]], Calla
 
         app.command(name)(run)
         return run
+
+    return decorate
+
+
+def desk_command(
+    app: typer.Typer, name: str, *, answered: bool = False, refresh: bool = True, text: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command that works at a `Desk`, its first parameter.
+
+    The options that all of them have are added here: --home, --json, --lang, and --timeout where something is answered
+    by the other side. `text` is the help in place of the function's own first words.
+    """
+    shared: dict[str, tuple[Any, Any]] = {"home": (Home, DEFAULT_HOME)}
+    if answered:
+        shared["timeout"] = (Timeout, DEFAULT_TIMEOUT_S)
+    shared |= {"as_json": (AsJson, False), "lang": (Lang, None)}
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(function, eval_str=True)
+        _, *own = signature.parameters.values()
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        options = [one.replace(kind=keyword) for one in own]
+        options += [
+            inspect.Parameter(name, keyword, default=default, annotation=kind)
+            for name, (kind, default) in shared.items()
+        ]
+
+        def run(**given: Any) -> None:
+            common = {name: given.pop(name) for name in shared}
+            timeout_s = common.get("timeout", DEFAULT_TIMEOUT_S)
+            with at_desk(common["home"], common["as_json"], timeout_s, refresh=refresh) as desk:
+                function(desk, **given)
+
+        run.__doc__ = text or function.__doc__
+        run.__annotations__ = {one.name: one.annotation for one in options}
+        setattr(run, "__signature__", signature.replace(parameters=options))  # noqa: B010 - functions have none of their own
+        command(app, name)(run)
+        return function
 
     return decorate
 
