@@ -62,6 +62,7 @@ class Box:
     roster: int = 0
     alarm: int = 0
     clock: int = 0
+    clock_set: int = 0
     open: dict[int, bytes] = field(default_factory=dict)
     nonces: int = 0
 
@@ -93,16 +94,17 @@ class Box:
 
     def _follow(self, kind: int, fields: dict[str, Any]) -> None:
         if kind == chain.BOOT:
-            self.boot = fields["boot"]
+            self.boot, self.clock_set = fields["boot"], fields["clock_set"]
         elif kind == chain.ROSTER:
             self.roster = fields["version"]
         elif kind == chain.TAMPER:
             self.alarm = self.seq
         elif kind == chain.TIME:
-            self.clock = self.seq
+            self.clock, self.clock_set = self.seq, 1
         elif kind == chain.RESET:
             self.alarm = 0 if fields["clears"] & messages.CLEARS_TAMPER else self.alarm
-            self.clock = self.seq if fields["clears"] & messages.CLEARS_CLOCK else self.clock
+            if fields["clears"] & messages.CLEARS_CLOCK:
+                self.clock, self.clock_set = self.seq, 1
         elif kind == chain.INTENT:
             self.open[fields["bay"]] = fields["request"]
         elif kind in (chain.CLOSED, chain.INTERRUPTED):
@@ -122,7 +124,7 @@ class Box:
             "seq": self.seq,
             "head": self.heads[-1],
             "clock": self.now,
-            "clock_set": 1,
+            "clock_set": self.clock_set,
             "roster": self.roster,
             "firmware": "0.1.0",
         }

@@ -7,6 +7,7 @@ beside each entry as they were, or makes the whole chain anew. The box's key it 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sealhost.audit.bundle import checkpoint_path, entries_path
@@ -221,12 +222,38 @@ def test_two_heads_signed_after_one_entry_are_found():
     assert (finding.check, finding.subject) == ("checkpoint_head", f"checkpoint {village.box.seq}")
 
 
-@pytest.mark.parametrize("change", [{"boot": 9}, {"roster": 1}, {"clock": bundles.START}])
-def test_a_checkpoint_that_contradicts_its_log_is_found(change: dict[str, int]):
+@pytest.mark.parametrize("change", [{"boot": 9}, {"roster": 1}, {"clock": bundles.START}, {"firmware": "9.9"}])
+def test_a_checkpoint_that_contradicts_its_log_is_found(change: dict[str, Any]):
     village = bundles.history()
     village.box.checkpoints.pop()
     village.box.checkpoint(**change)
-    assert check(village.items()).findings[0].check == "checkpoint_state"
+    finding = check(village.items()).findings[0]
+    assert (finding.check, finding.subject) == ("checkpoint_state", f"checkpoint {village.box.seq}")
+    assert "/checkpoints/" in finding.path
+    assert f"`{next(iter(change))}`" in finding.why
+
+
+def test_a_checkpoint_that_calls_a_lost_clock_set_is_found():
+    village = bundles.begin()
+    village.box.start(clock_set=0)
+    village.box.checkpoint(clock_set=1)
+    assert [finding.check for finding in check(village.items()).findings] == ["checkpoint_state"]
+
+
+def test_a_clock_that_is_lost_in_use_is_no_finding():
+    village = bundles.begin()
+    village.box.checkpoint(clock_set=0)
+    assert check(village.items()).ok
+
+
+def test_a_checkpoint_that_the_later_ones_contradict_is_named_itself():
+    village = bundles.history()
+    fields = messages.read(village.box.checkpoints[2], SITE).fields
+    village.box.checkpoints[2] = village.sign(village.box.key, messages.CHECKPOINT, **{**fields, "head": bytes(32)})
+    again = messages.read(village.box.checkpoints[2], SITE)
+    path = checkpoint_path(village.box.key.kid, again["seq"], again.reference)
+    finding = check(village.items()).findings[0]
+    assert (finding.check, finding.path) == ("checkpoint_head", path)
 
 
 def test_a_broken_log_makes_no_findings_further_on():

@@ -883,3 +883,11 @@ def test_a_person_listed_only_after_the_request_was_signed_still_raised_it():
     village.box.adopt(2)
     village.request("early")
     assert check(village.items()).findings == []
+
+
+def test_the_list_that_no_roster_names_is_the_one_blamed():
+    village = bundles.begin()
+    fields = messages.read(village.matter_raws[1], SITE).fields
+    village.matter_raws[1] = village.sign(village.key("authority"), messages.MATTERS, **{**fields, "issued": 1})
+    (finding,) = check(village.items()).findings
+    assert (finding.check, finding.path, finding.subject) == ("matter_list", "matters/000001-…", "1")

@@ -42,7 +42,7 @@ class Check(StrEnum):
     ENTRY_ORDER = "entry_order"
     ENTRIES_DAMAGED = "entries_damaged"  # what follows is no entry any more
     CHECKPOINT_HEAD = "checkpoint_head"  # the box signed another head at this point
-    CHECKPOINT_STATE = "checkpoint_state"  # the box signed another boot count, roster or clock than its log says
+    CHECKPOINT_STATE = "checkpoint_state"  # the box signed another boot count, roster, firmware or clock than its log
     LOG_TRUNCATED = "log_truncated"  # the box signed a later point than the log has
     UNPROVEN = "unproven"  # entries after the last checkpoint
     # what the log says

@@ -234,6 +234,9 @@ def _match(log: BoxLog, site: bytes, findings: Findings) -> None:
             if any(other["seq"] == seq and other["head"] != message["head"] for other in log.checkpoints):
                 why = f"the box signed two different heads after entry {seq}"
                 findings.add(Rank.CHAIN, path, f"checkpoint {seq}", Check.CHECKPOINT_HEAD, why)
+            elif later := _signed_later(log, message):
+                why = f"the box signed another head after entry {seq} than the chain that it signed at entry {later}"
+                findings.add(Rank.CHAIN, path, f"checkpoint {seq}", Check.CHECKPOINT_HEAD, why)
             else:
                 _name_culprit(log, site, path, message, findings)
             del log.entries[seq:], log.heads[seq:]
@@ -245,6 +248,15 @@ def _match(log: BoxLog, site: bytes, findings: Findings) -> None:
         which = f"entry {len(log.entries)} is" if rest == 1 else f"entries {log.proven + 1} to {len(log.entries)} are"
         why = f"{which} under no checkpoint: the box's signature for them is missing"
         findings.add(Rank.CHAIN, log.path, f"entry {log.proven + 1}", Check.UNPROVEN, why)
+
+
+def _signed_later(log: BoxLog, message: Message) -> int:
+    """The entry of a later checkpoint whose head is the chain's; 0 without one."""
+    for other in log.checkpoints:
+        seq: int = other["seq"]
+        if message["seq"] < seq <= len(log.heads) and log.heads[seq - 1] == other["head"]:
+            return seq
+    return 0
 
 
 def _name_culprit(log: BoxLog, site: bytes, path: str, message: Message, findings: Findings) -> None:

@@ -7,6 +7,7 @@ Guarantees: every entry that names a message, a roster or an opening is held aga
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from sealwire import chain, cose, limits
@@ -16,6 +17,7 @@ from sealwire.messages import Message
 from sealwire.roster import check_succession
 
 from sealhost.audit import obeyed
+from sealhost.audit.bundle import checkpoint_path
 from sealhost.audit.findings import Check, Findings, Rank
 from sealhost.audit.letters import Letters
 from sealhost.audit.log import BoxLog
@@ -24,6 +26,17 @@ from sealhost.audit.rosters import RosterChain, Verify
 from sealhost.audit.standing import LogReader, Opening
 
 _CLOSING = 2  # phase of a jam
+
+
+@dataclass(frozen=True)
+class Signed:
+    """How the box stood after an entry, as far as a checkpoint says it too."""
+
+    boot: int
+    roster: int
+    time: int
+    clock_set: bool
+    firmware: str
 
 
 class Replay(LogReader):
@@ -39,7 +52,7 @@ class Replay(LogReader):
         findings: Findings,
     ) -> None:
         super().__init__(site, log, rosters, letters, verify, findings)
-        self._signed: dict[int, tuple[int, int, int]] = {0: (0, 0, 0)}  # seq: boot, roster, time
+        self._signed: dict[int, Signed] = {}  # by seq
         self._handlers: dict[int, Callable[[int, Entry], None]] = {
             **{kind: partial(check, self) for kind, check in obeyed.HANDLERS.items()},
             chain.BOOT: self._boot,
@@ -65,7 +78,8 @@ class Replay(LogReader):
             handler = self._handlers.get(entry.kind)
             if handler is not None:
                 handler(seq, entry)
-            self._signed[seq] = (self.stand.boot, self.stand.roster, self.stand.time)
+            stand = self.stand
+            self._signed[seq] = Signed(stand.boot, stand.roster, stand.time, stand.clock_set, stand.firmware)
         for message in self.log.checkpoints:
             self._checkpoint(message)
 
@@ -116,7 +130,7 @@ class Replay(LogReader):
             if opening.rebooted:
                 self._not_interrupted(seq, opening)
             opening.rebooted = True
-        stand.boot = entry["boot"]
+        stand.boot, stand.firmware = entry["boot"], entry["firmware"]
         stand.clock_set = bool(entry["clock_set"])
 
     def _roster(self, seq: int, entry: Entry) -> None:
@@ -215,14 +229,18 @@ class Replay(LogReader):
         self.stand.alarm = seq
 
     def _checkpoint(self, message: Message) -> None:
-        stand = self._signed.get(message["seq"])
-        if stand is None:
+        """A clock may be later than the last entry, and may get lost in use; everything else is in the log."""
+        log = self._signed.get(message["seq"])
+        if log is None:
             return  # beyond what the chain vouches for: said already
-        boot, roster, time = stand
-        if (message["boot"], message["roster"]) != (boot, roster) or message["clock"] < time:
-            why = f"the box signed another boot count, roster or clock after entry {message['seq']} than its log says"
+        wrong = [name for name in ("boot", "roster", "firmware") if message[name] != getattr(log, name)]
+        wrong += ["clock"] if message["clock"] < log.time else []
+        wrong += ["clock_set"] if message["clock_set"] and not log.clock_set else []
+        if wrong:
             seq = message["seq"]
-            self.findings.add(Rank.LOG, self.log.path, f"checkpoint {seq}", Check.CHECKPOINT_STATE, why)
+            path = checkpoint_path(self.log.kid, seq, message.reference)
+            why = f"the box signed another `{'` and `'.join(wrong)}` after entry {seq} than its log says"
+            self.findings.add(Rank.LOG, path, f"checkpoint {seq}", Check.CHECKPOINT_STATE, why)
 
 
 def check_adopted(log: BoxLog, rosters: RosterChain, findings: Findings) -> None:

@@ -233,16 +233,27 @@ def _match_lists(
     parts: dict[int, dict[int, Message]], chain: RosterChain, findings: Findings
 ) -> dict[int, dict[int, str]]:
     lists: dict[bytes, dict[int, str]] = {bytes(limits.HASH): {}}  # a roster without a list names none
-    for numbered in parts.values():
-        whole = [numbered[number] for number in sorted(numbered)]
-        lists[list_digest([part.payload for part in whole])] = {
-            item["code"]: item["wording"] for part in whole for item in part["items"]
-        }
+    digests: dict[int, bytes] = {}
+    for number, numbered in parts.items():
+        whole = [numbered[part] for part in sorted(numbered)]
+        digests[number] = list_digest([part.payload for part in whole])
+        lists[digests[number]] = {item["code"]: item["wording"] for part in whole for item in part["items"]}
+    named = {roster.fields["matters"] for roster in chain.rosters.values()}
+    strays = sorted(number for number, digest in digests.items() if digest not in named)
     wordings: dict[int, dict[int, str]] = {}
     for version, roster in chain.rosters.items():
         found = lists.get(roster.fields["matters"])
         if found is None and not findings.blamed_below("matters/"):
-            why = f"the matter list that roster {version} names by its digest is not in the bundle, or not whole"
-            findings.add(Rank.ROSTER, "matters/", str(version), Check.MATTER_LIST, why)
+            _blame_list(version, strays, findings)
         wordings[version] = found or {}
     return wordings
+
+
+def _blame_list(version: int, strays: list[int], findings: Findings) -> None:
+    """A roster's list is not there; the lists that no roster names are the ones that may have been it."""
+    why = f"the matter list that roster {version} names by its digest is not in the bundle, or not whole"
+    if not strays:
+        findings.report(Rank.ROSTER, "matters/", str(version), Check.MATTER_LIST, why)
+    for stray in strays:
+        also = f"{why}: no roster names matter list {stray} as it is here"
+        findings.report(Rank.ROSTER, f"matters/{stray:06d}-…", str(version), Check.MATTER_LIST, also)

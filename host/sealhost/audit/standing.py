@@ -46,6 +46,7 @@ class Stand:
     alarm: int = 0
     clock: int = 0
     clock_set: bool = False
+    firmware: str = ""
     time: int = 0
     open: dict[int, Opening] = field(default_factory=dict)
 
