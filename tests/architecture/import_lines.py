@@ -137,6 +137,13 @@ LINES = (
         ("sealhost.fence", "sealhost.fence.*"),
         only=("sealhost.fence", "sealwire", "cryptography"),
         standard_library=True,
+        except_modules=("sealhost.fence.places",),
+    ),
+    Line(
+        "who is listed at the broker, the fence learns from services and store",
+        ("sealhost.fence.places",),
+        only=("sealhost.fence", "sealhost.services", "sealhost.store", "sealwire"),
+        standard_library=True,
     ),
     Line(
         "audit imports core, store, sealwire and cryptography",

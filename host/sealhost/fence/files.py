@@ -18,22 +18,31 @@ MAX_FILE_BYTES = 4 * 1024 * 1024
 """An index of ten thousand certificates; nothing larger is read."""
 
 
-def write_whole(path: Path, content: bytes, mode: int = PRIVATE) -> bool:
-    """Put `content` in place of a file, or leave the old one; False when it held that already. Owner and group stay.
+Owner = tuple[int, int]
+"""User and group, as numbers."""
 
-    Raises FenceError.
+
+def write_whole(path: Path, content: bytes, mode: int = PRIVATE, owner: Owner | None = None) -> bool:
+    """Put `content` in place of a file, or leave the old one; False when it held that already.
+
+    Without `owner`, a file that was there stays its owner's, if we may give it away. Raises FenceError.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         before = path.stat() if path.exists() else None
-        if before is not None and stat.S_IMODE(before.st_mode) == mode and path.read_bytes() == content:
+        own = owner or (None if before is None else (before.st_uid, before.st_gid))
+        same = before is not None and (before.st_uid, before.st_gid, stat.S_IMODE(before.st_mode)) == (
+            *(own or ()),
+            mode,
+        )
+        if same and path.read_bytes() == content:
             return False
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
         with open(descriptor, "wb") as file:
             file.write(content)
-            if before is not None and (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-                with contextlib.suppress(PermissionError):  # the broker's own account keeps its files, if we may
-                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
+            if own is not None and own != (os.geteuid(), os.getegid()):
+                with contextlib.suppress(PermissionError):  # who is not root keeps it: broker and host are one account
+                    os.fchown(file.fileno(), *own)
             os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())

@@ -14,16 +14,18 @@ import logging
 import queue
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
 
 from sealhost.links import MAX_PAYLOAD_BYTES, Delivery, Handler, LinkFullError, Message, PayloadTooLargeError
 from sealhost.links.address import BrokerAddress
+from sealhost.links.tls import client_context, explain, explain_text
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +99,9 @@ class MqttLink:
         self._lock = threading.Lock()
         self._connected = threading.Event()
         self._stopping = threading.Event()
+        self._trouble = ""
+        self._failure = ""  # what paho said last of the socket
+        self._told = False  # whether the trouble of this attempt is known
         self._connection = 0  # counts connections: a packet id means something only within one
         self._incoming: queue.Queue[_Received | Callable[[], None] | None] = queue.Queue(MAX_WAITING_IN)
         self._worker: threading.Thread | None = None
@@ -112,18 +117,19 @@ class MqttLink:
         )
         client.username_pw_set(self._address.username, self._address.password)
         if self._address.tls:
-            client.tls_set_context(tls or ssl.create_default_context())
+            client.tls_set_context(tls or client_context())
         elif tls is not None:
             raise ValueError("a TLS context was given for an address without TLS: use mqtts://")
         client.max_inflight_messages_set(MAX_INFLIGHT)
         client.max_queued_messages_set(MAX_WAITING_OUT)
         client.reconnect_delay_set(1, MAX_RECONNECT_DELAY_S)
-        client.on_socket_open = _set_nodelay
+        client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        client.on_log = self._on_paho_log
         return client
 
     # --- the interface ---
@@ -132,6 +138,14 @@ class MqttLink:
     def connected(self) -> bool:
         """Whether the broker has accepted this connection."""
         return self._connected.is_set()
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection, in one line: where the broker is and what went wrong last. Empty when it is well.
+
+        Connecting is tried again whatever it says.
+        """
+        return self._trouble
 
     def start(self) -> None:
         """Begin connecting in the background. RuntimeError when already started."""
@@ -187,13 +201,18 @@ class MqttLink:
 
     # --- paho's thread ---
 
+    def _on_socket_open(self, client: paho.Client, userdata: object, sock: Any) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._failure, self._told = "", False
+
     def _on_connect(
         self, client: paho.Client, userdata: object, flags: paho.ConnectFlags, reason: Any, properties: object
     ) -> None:
         if reason.is_failure:
-            _log.warning("the broker at %s:%d refused us: %s", self._address.host, self._address.port, reason)
+            self._tell_trouble(f"it refused this user name, password or client id ({reason})")
             return
         with self._lock:
+            self._trouble = ""
             self._connection += 1
             # Always, not only for a new session: an embedded broker forgets sessions when it restarts.
             if self._subscriptions:
@@ -205,16 +224,31 @@ class MqttLink:
             self._put_unless_stopping(callback)
 
     def _on_connect_fail(self, client: paho.Client, userdata: object) -> None:
-        _log.warning("no broker answers at %s:%d; trying again", self._address.host, self._address.port)
+        error = sys.exc_info()[1]  # paho calls this where it caught what went wrong, and does not pass it on
+        self._tell_trouble("it does not answer" if error is None else explain(error))
 
     def _on_disconnect(
         self, client: paho.Client, userdata: object, flags: paho.DisconnectFlags, reason: Any, properties: object
     ) -> None:
         with self._lock:
             self._connection += 1
+            accepted = self._connected.is_set()
             self._connected.clear()
-        if not self._stopping.is_set():
+        if self._stopping.is_set():
+            return
+        if accepted:
             _log.warning("lost the broker: %s", reason)
+        elif not self._told:
+            # With TLS 1.3 a client learns only now that its certificate was not taken.
+            self._tell_trouble(explain_text(self._failure) or f"it ended the connection before accepting it ({reason})")
+
+    def _on_paho_log(self, client: paho.Client, userdata: object, level: int, text: str) -> None:
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._failure = text
+
+    def _tell_trouble(self, why: str) -> None:
+        self._trouble, self._told = f"the broker at {self._address.host}:{self._address.port}: {why}", True
+        _log.warning("%s; trying again", self._trouble)
 
     def _on_subscribe(
         self, client: paho.Client, userdata: object, packet_id: int, reasons: list[Any], properties: object
@@ -294,10 +328,6 @@ class MqttLink:
             # On another connection the same packet id may name another message: that one's PUBACK is not ours to send.
             if item.packet_id and item.connection == self._connection:
                 self._client.ack(item.packet_id, 1)
-
-
-def _set_nodelay(client: paho.Client, userdata: object, sock: Any) -> None:
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _drain(waiting: queue.Queue[Any]) -> None:
