@@ -33,6 +33,7 @@ from sealhost.services.views import Views
 from sealhost.signing import keys
 from sealhost.store.database import Database
 from sealhost.web.api import Export, create_app
+from sealhost.web.relay import Broker, Relay
 from sealhost.web.server import WebServer
 
 RUN_FILE = "run.json"
@@ -99,7 +100,7 @@ class Daemon:
         self._lock()
         self._link = self._make_link()
         self._web = WebServer(
-            create_app(Access(self.context), Views(self.context), self.health, self._export),
+            create_app(Access(self.context), Views(self.context), self.health, self._export, self._make_relay()),
             self.settings.listen_host,
             self.settings.listen_port,
         )
@@ -164,6 +165,23 @@ class Daemon:
             tls = ssl.create_default_context(cafile=str(settings.broker_ca_file))
         name = f"sealhost-{self.context.signer.kid.hex()[:12]}"
         return MqttLink(address, name, tls=tls, max_received_bytes=MAX_RECEIVED_BYTES)
+
+    def _make_relay(self) -> Relay:
+        """The browsers' way to the broker: with the same check of the broker, but no certificate of this host."""
+        settings = self.settings
+        address = BrokerAddress.parse(settings.relay_broker or self.broker_url)
+        tls = None
+        if address.tls:
+            file = settings.broker_ca_file
+            tls = ssl.create_default_context(cafile=None if file is None else str(file))
+        if self._broker is not None and not settings.listens_here_only:
+            _log.warning("whoever reaches the HTTP interface can use the embedded broker; --broker names a guarded one")
+        return Relay(
+            Broker(address.host, address.port, tls),
+            settings.app_origins,
+            settings.relay_clients,
+            settings.relay_clients_per_address,
+        )
 
     def _start_broker(self) -> EmbeddedBroker:
         """The embedded broker, without a wanted port on the one it had last time: boxes and people know that one."""

@@ -24,6 +24,10 @@ class Settings(BaseSettings):
     broker_port: int = Field(0, ge=0, le=65535, description="port of the embedded broker on 127.0.0.1; 0: a free one")
     broker_ca_file: Path | None = Field(None, description="certificates that a mqtts:// broker is checked with")
     listen: str = Field("127.0.0.1:8080", description="address and port of the HTTP interface; port 0: a free one")
+    app_origins: list[str] = Field([], description="origins of app pages that may connect, like https://app.example")
+    relay_broker: str | None = Field(None, description="where /mqtt brings browsers if another listener than `broker`")
+    relay_clients: int = Field(512, ge=0, description="most browsers at once")
+    relay_clients_per_address: int = Field(64, ge=0, description="most browsers at once from one address")
     key_passphrase: SecretStr | None = Field(None, description="of host.key; better as SEALHOST_KEY_PASSPHRASE")
     tick_seconds: float = Field(0.5, gt=0, le=10, description="how often time is looked at")
 
@@ -44,6 +48,11 @@ class Settings(BaseSettings):
     def listen_port(self) -> int:
         """The port to listen on; 0: a free one."""
         return int(self.listen.rpartition(":")[2])
+
+    @property
+    def listens_here_only(self) -> bool:
+        """Whether only this machine reaches the HTTP interface."""
+        return self.listen_host in ("localhost", "::1") or self.listen_host.startswith("127.")
 
     @property
     def database(self) -> str:
@@ -75,6 +84,7 @@ TEMPLATE = """\
 # broker = "mqtts://user:password@broker.example:8883"   # without it, an embedded broker on 127.0.0.1
 # broker_port = 1883                                     # of the embedded broker; without it, a free one
 # listen = "127.0.0.1:8080"                              # the HTTP interface
+# app_origins = ["https://app.example"]                  # where the app is served, if not by this host
 # database_url = "postgresql+psycopg://…"                # without it, sealbox.db in this folder
 """
 """What `init` writes."""

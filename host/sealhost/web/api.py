@@ -18,10 +18,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from sealhost.services.access import MAX_BLOB_BYTES, Access, Caller
 from sealhost.services.views import Views
+from sealhost.web.relay import Relay
 
 MAX_JSON_BYTES = 4096
 
@@ -169,12 +170,19 @@ class Api:
 
 
 def create_app(
-    access: Access, views: Views, health: Callable[[], dict[str, Any]], export: Export | None = None
+    access: Access,
+    views: Views,
+    health: Callable[[], dict[str, Any]],
+    export: Export | None = None,
+    relay: Relay | None = None,
 ) -> Starlette:
     """The application."""
     api = Api(access, views, health, export)
     handlers: dict[Any, Any] = {SealwireError: _refused, HTTPException: _failed}
-    return Starlette(routes=api.routes(), exception_handlers=handlers)
+    routes: list[BaseRoute] = [*api.routes()]
+    if relay is not None:
+        routes.append(WebSocketRoute("/mqtt", relay.serve))
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 def _http(status: int, error: str, detail: str = "") -> HTTPException:

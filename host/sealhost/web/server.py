@@ -8,6 +8,8 @@ import threading
 import uvicorn
 from starlette.applications import Starlette
 
+from sealhost.web.websocket import MAX_MESSAGE_BYTES, BoundedWebSocket
+
 START_TIMEOUT_S = 20.0
 
 
@@ -22,7 +24,16 @@ class WebServer:
         self._host = host
         self._wanted = port
         self.port = port
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+            ws=BoundedWebSocket,
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_per_message_deflate=False,  # what a peer inflates here would not be bounded by what it sent
+        )
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
 
