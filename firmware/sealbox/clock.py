@@ -21,5 +21,13 @@ class Clock:
         return self._board.clock() is not None
 
     def set(self, utc: int) -> None:
-        """Set the clock. A time before the last entry counts as the last entry's until it is passed."""
+        """Set the battery-backed clock. A time before the last entry counts as the last entry's until it is passed."""
         self._board.set_clock(utc)
+
+    def tell_machine(self, least: int) -> None:
+        """Tell the machine the time by which it checks certificates: the latest that is known to be over.
+
+        ``least`` is known to be over too. While the clock is lost, the machine's time so stands still in the past:
+        what was valid then passes, what has expired since as well.
+        """
+        self._board.set_time(max(self.now(), least))

@@ -16,6 +16,7 @@ from sealwire.messages import (
     ASK,
     CLEARS_CLOCK,
     CLEARS_TAMPER,
+    CREDENTIALS,
     DECISION,
     FINISH,
     GRANT,
@@ -27,14 +28,22 @@ from sealwire.messages import (
 from sealbox.gate import check_signatures
 from sealbox.rate import Rate
 
-_TYPES = (GRANT, DECISION, FINISH, ROSTER, TIME, RESET, ACK)
+_TYPES = (GRANT, DECISION, FINISH, ROSTER, TIME, RESET, ACK, CREDENTIALS)
 
 
 class Intake:
-    """The box's ears. ``verify(public_key, data, signature)``; ``outbox`` sends challenges and learns of acks."""
+    """The box's ears. ``verify(public_key, data, signature)``; ``outbox`` sends challenges and learns of acks;
+    ``credentials`` are those for TLS, None without it."""
 
     def __init__(
-        self, site: bytes, identity: object, box: object, rosters: object, outbox: object, verify: object
+        self,
+        site: bytes,
+        identity: object,
+        box: object,
+        rosters: object,
+        outbox: object,
+        verify: object,
+        credentials: object = None,
     ) -> None:
         self._site = site
         self._identity = identity
@@ -44,6 +53,8 @@ class Intake:
         self._rosters = rosters
         self._outbox = outbox
         self._verify = verify
+        self._credentials = credentials
+        self._renewals = Rate(limits.LOOSE_PER_HOUR)
         self._refusals = Rate(limits.REFUSALS_PER_HOUR)
         self._unlogged = 0
         self._loose = {}  # kid: Rate; of the roster's people only
@@ -85,6 +96,8 @@ class Intake:
             self._roster(message)
         elif number == TIME:
             self._time(message)
+        elif number == CREDENTIALS:
+            self._renew(message)
         else:
             self._reset(message)
 
@@ -199,6 +212,31 @@ class Intake:
         journal.write(chain.RESET, fields, True, True)
         if clears & CLEARS_CLOCK:
             journal.clock.set(message["utc"])
+        self._outbox.wake(True)
+
+    def _renew(self, message: "messages.Message") -> None:
+        """Newer credentials for TLS. No certificate is looked into before the signature was found to hold."""
+        self._for_me(message)
+        held, journal = self._credentials, self._journal
+        if held is None:
+            raise Refused(errors.UNEXPECTED_TYPE, "the box was not set up for TLS")
+        if not journal.clock.is_set():
+            raise Refused(errors.CLOCK_LOST)
+        issued = message["issued"]
+        same = issued == held.issued and message.reference == held.reference
+        if issued <= held.issued and not same:
+            raise Refused(errors.TIMES_OUT_OF_ORDER)
+        if issued > journal.clock.now() + limits.CLOCK_AHEAD:
+            raise Refused(errors.TIME_AHEAD)
+        message.check(self._roster_held().host(message.kid), self._verify, True)
+        if same and journal.knows(message.reference):
+            return
+        if not self._renewals.take(self._box.board.ticks_ms()):
+            raise Refused(errors.TOO_FAST)
+        if not same:
+            held.take(message)
+        journal.write(chain.LINK, {"issued": issued, "message": message.reference})
+        print("credentials of", issued)
         self._outbox.wake(True)
 
     def _for_me(self, message: "messages.Message") -> None:

@@ -6,7 +6,7 @@ roster version, open bays) is kept nowhere else. Leaves to others: what to write
 """
 
 from sealwire import chain, limits
-from sealwire.chain import BOOT, CLOSED, DECISION, FINISH, INTENT, INTERRUPTED, RESET, ROSTER, STATE, TAMPER, TIME
+from sealwire.chain import BOOT, CLOSED, DECISION, FINISH, INTENT, INTERRUPTED, LINK, RESET, ROSTER, STATE, TAMPER, TIME
 from sealwire.errors import LOG_FULL, Refused
 from sealwire.messages import CLEARS_CLOCK, CLEARS_TAMPER
 
@@ -68,7 +68,7 @@ class Journal:
         """
         for _, raw in self.log.find(reference, max(1, self.log.seq - limits.ANCHOR_BACK)):
             entry = chain.read_entry(raw)
-            if entry.kind in (DECISION, FINISH, RESET) and entry["message"] == reference:
+            if entry.kind in (DECISION, FINISH, RESET, LINK) and entry["message"] == reference:
                 return True
         return False
 

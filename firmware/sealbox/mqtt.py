@@ -32,6 +32,7 @@ STABLE_MS = const(10000)
 MAX_CONTROL = const(1024)
 # Below this a header and its payload are sent as one segment; above it, copying costs more than a second segment.
 _JOIN = const(1024)
+_SYSTEM_ERRORS = const(256)  # what is beyond is mbedTLS's own
 _TimedOut = asyncio.TimeoutError  # MicroPython has no builtin of that name
 _TCP_NODELAY = const(1)
 _IPPROTO_TCP = const(6)
@@ -45,8 +46,8 @@ class MqttClient:
     wait for a publish; what that raises ends `run`. The payload is the client's own buffer, valid until then.
     on_oversized(topic: str), of the same kind, hears of messages above MAX_PAYLOAD, which are not read. Retained
     messages are dropped unless ``retained`` is true: a command that a broker kept is no command. ``will`` is (topic,
-    payload), retained. ``user`` is (name, password). ``tls`` is an ssl.SSLContext. Times are milliseconds;
-    ``backoff_ms`` is (first, most).
+    payload), retained. ``user`` is (name, password). ``tls()`` gives the SSLContext for one connection;
+    with it, none is ever without TLS. Times are milliseconds; ``backoff_ms`` is (first, most).
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class MqttClient:
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._failure = None
-        self._socket = self._stream = None
+        self._socket = self._wrapped = self._stream = None
         self._said = self._progress = ticks_ms()
 
     # --- publishing ---
@@ -126,7 +127,7 @@ class MqttClient:
             began = ticks_ms()
             try:
                 await self._connection()
-            except (_TimedOut, OSError, MqttError, MemoryError) as error:
+            except (OSError, MqttError, MemoryError) as error:
                 if self.connected and ticks_diff(ticks_ms(), began) >= STABLE_MS:
                     failures = 0
                 delay = self._delay_ms(failures)
@@ -148,7 +149,7 @@ class MqttClient:
         """One connection, from its first byte to the exception that ends it."""
         tasks = []
         try:
-            reader = await asyncio.wait_for_ms(self._open(), CONNECT_TIMEOUT_MS)
+            reader = await self._open_in_time()
             for work in (self._receive(reader), self._send_until_lost(), self._watch(reader)):
                 tasks.append(asyncio.create_task(self._guard(work)))
             await self._ended.wait()
@@ -157,8 +158,10 @@ class MqttClient:
             # Cancelling takes a task off the socket's poll at once, so that it can be closed.
             for task in tasks:
                 task.cancel()
-            if self._socket is not None:
-                self._socket.close()  # StreamReader.close() does nothing
+            # Both: after a failed handshake the TLS socket has forgotten the other. StreamReader.close() does nothing.
+            for link in (self._wrapped, self._socket):
+                if link is not None:
+                    link.close()
 
     async def _guard(self, work) -> None:
         try:
@@ -167,15 +170,24 @@ class MqttClient:
             self._failure = self._failure or error
             self._ended.set()
 
+    async def _open_in_time(self) -> PacketReader:
+        try:
+            return await asyncio.wait_for_ms(self._open(), CONNECT_TIMEOUT_MS)
+        except _TimedOut:
+            raise MqttError("the broker does not answer") from None
+        except ValueError as error:  # how a certificate that is not good shows
+            raise MqttError("TLS: " + str(error).strip().replace("\n", ", ")) from None
+        except OSError as error:
+            if not isinstance(error.errno, int) or abs(error.errno) < _SYSTEM_ERRORS:
+                raise
+            raise MqttError("TLS: the handshake failed, {}".format(error)) from None
+
     async def _open(self) -> PacketReader:
         await self._dial()
         reader = PacketReader(self._stream)
-        try:
-            self._stream.write(self._hello)
-            await self._stream.drain()
-            first, size = await reader.header()
-        except ValueError as error:  # how a refused certificate shows
-            raise MqttError("TLS: " + str(error).strip()) from error
+        self._stream.write(self._hello)
+        await self._stream.drain()
+        first, size = await reader.header()
         if first != wire.CONNACK or size != 2:
             raise MqttError("no CONNACK")
         code = await reader.number() & 255
@@ -202,8 +214,8 @@ class MqttClient:
                 raise
         await _writable(link)
         if self._tls is not None:
-            self._socket = self._tls.wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
-        self._stream = asyncio.StreamReader(self._socket)
+            self._wrapped = self._tls().wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
+        self._stream = asyncio.StreamReader(self._wrapped or link)
 
     def _now_connected(self) -> None:
         self.connected = True

@@ -88,6 +88,11 @@ class Board:
         """Set the battery-backed clock."""
         raise NotImplementedError
 
+    def set_time(self, utc: int) -> None:
+        """Set the machine's own time, in UTC seconds: it starts anywhere at each boot, and mbedTLS checks by it whether
+        a certificate is valid. Nothing else reads it."""
+        raise NotImplementedError
+
     # Outputs
 
     def draw(self, row: int, picture: bytearray) -> None:

@@ -47,10 +47,11 @@ def make(host, port, options):
     if "tls_ca" in config:
         import ssl
 
-        options["tls"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        options["tls"].verify_mode = ssl.CERT_REQUIRED
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_mode = ssl.CERT_REQUIRED
         with open(config["tls_ca"], "rb") as file:
-            options["tls"].load_verify_locations(cadata=file.read())
+            context.load_verify_locations(cadata=file.read())
+        options["tls"] = lambda: context
     return mqtt.MqttClient(host, port, config["client_id"], on_message, **options)
 
 
