@@ -107,6 +107,18 @@ def write_boot(board: object, journal: Journal) -> None:
     journal.write(chain.BOOT, fields, True, True)
 
 
+def load_credentials(fields: dict, clock: Clock) -> "object | None":
+    """What the box uses for TLS, None when it was told to do without. Drops it from ``fields``: memory is short."""
+    if "ca" not in fields:
+        return None
+    from sealbox.credentials import Credentials
+
+    for name in ("certificate", "tls_key"):
+        fields.pop(name, None)
+    fields["ca"] = ()
+    return Credentials(DATA, clock)
+
+
 def wire(board: object, me: object, fields: dict) -> tuple:
     """The parts of a box in use, which knows how it stands: box, link, outbox. Raises LogCorrupt, OSError, Refused."""
     site = fields["site"]
@@ -125,9 +137,17 @@ def wire(board: object, me: object, fields: dict) -> tuple:
     gate = box.gate = Gate(site, me.kid, journal, board, me.secret(b"nonce"))
     gate.roster = rosters.load()
     outbox = Outbox(site, me, journal, board, gate, config.FIRMWARE)
-    intake = Intake(site, me, box, rosters, outbox, ed25519.verify)
+    credentials = load_credentials(fields, journal.clock)
+    intake = Intake(site, me, box, rosters, outbox, ed25519.verify, credentials)
+
+    def connected() -> None:
+        outbox.connected()
+        if credentials is not None:
+            credentials.connected()
+
+    tls = None if credentials is None else credentials.context
     user = (fields["user"], fields.get("password") or "") if "user" in fields else None
-    link = MqttLink(fields["broker"], fields["port"], site, me.kid, intake.handle, outbox.connected, user=user)
+    link = MqttLink(fields["broker"], fields["port"], site, me.kid, intake.handle, connected, user=user, tls=tls)
     print("box %s serves: boot %d, log %d" % (messages.short_code(me.kid), journal.boot, journal.log.seq))
     return box, link, outbox
 

@@ -13,6 +13,7 @@ from sealwire.roster import check_authority
 from sealbox import config
 
 _READ = 256
+_OF_TLS = ("ca", "certificate", "tls_key", "issued")
 
 
 class Console:
@@ -57,6 +58,7 @@ class Console:
             return self._hello(errors.BUTTON_NOT_HELD)
         try:
             check_authority(fields["authority"], fields["threshold"])
+            self._check_tls(fields)
         except Refused as error:
             return self._hello(error.reason)
         config.store(self._folder, body)
@@ -65,8 +67,14 @@ class Console:
         return self._hello(0)
 
     def _same(self, fields: dict) -> bool:
-        """Whether only broker and Wi-Fi may differ: those can be told again, and count from the next boot."""
+        """Whether only broker, Wi-Fi and credentials may differ: told again, they count from the next boot."""
         return all(fields[name] == self.fields[name] for name in ("site", "authority", "threshold"))
+
+    def _check_tls(self, fields: dict) -> None:
+        if any(name in given for name in _OF_TLS for given in (fields, self.fields or ())):
+            from sealbox.credentials import check_provision
+
+            check_provision(fields, self.fields)
 
     def _hello(self, refused: int) -> bytes:
         fields = {"public": self._identity.public_key, "firmware": config.FIRMWARE}
