@@ -23,8 +23,8 @@ demo: $(PYTHON_READY) ## one request from raising to audit on a virtual box (ONC
 	@$(BIN)/python firmware/build.py --quiet
 	@$(BIN)/sealhost demo $(if $(ONCE),--once) $(if $(JSON),--json)
 
-setup: $(PYTHON_READY) $(NPM_READY) ## set up only: .venv, npm packages, mosquitto
-	@.ci/system-packages mosquitto
+setup: $(PYTHON_READY) $(NPM_READY) ## set up only: .venv, npm packages, mosquitto, postgresql
+	@.ci/system-packages mosquitto postgresql
 
 ##@ Work on it
 test: setup ## all tests on the real parts (PYTEST_ARGS="-k word" for some)

@@ -27,14 +27,6 @@ HISTORY = bundles.history()
 AUTHORITY = HISTORY.key("authority").public_key
 
 
-@pytest.fixture
-def village(tmp_path: Path) -> Village:
-    """A site with a host, a database and a box that is connected."""
-    made = Village(tmp_path)
-    made.begin()
-    return made
-
-
 def exported(village: Village, folder: Path) -> Result:
     """Export from the host's store, and verify."""
     path = folder / "bundle.zip"
@@ -95,8 +87,8 @@ def test_a_denial_that_came_too_late_for_the_host_but_not_for_the_box_verifies(v
     assert message_path(village.reference(other)) not in paths  # no box obeyed it
 
 
-def test_a_host_without_anything_but_its_roster_exports_a_bundle_that_verifies(tmp_path: Path):
-    village = Village(tmp_path, box_listens=False)
+def test_a_host_without_anything_but_its_roster_exports_a_bundle_that_verifies(database_url: str, tmp_path: Path):
+    village = Village(database_url, box_listens=False)
     village.tell("authority", village.matters_message())
     village.tell("authority", village.roster())
     result = exported(village, tmp_path)

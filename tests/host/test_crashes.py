@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sealhost.services.host import Host
 from sealhost.store import outbox
@@ -11,14 +9,6 @@ from sealwire import chain, messages, topics
 from sqlalchemy.exc import IntegrityError
 
 from tests.host.village import Village
-
-
-@pytest.fixture
-def village(tmp_path: Path) -> Village:
-    """A site whose box is connected."""
-    made = Village(tmp_path)
-    made.begin()
-    return made
 
 
 def restart(village: Village) -> None:

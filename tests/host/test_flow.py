@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from sealwire import messages, topics
 
 from tests.host.village import MATTER, Village, rule
-
-
-@pytest.fixture
-def village(tmp_path: Path) -> Village:
-    """A site whose box is connected."""
-    made = Village(tmp_path)
-    made.begin()
-    return made
 
 
 def test_a_box_that_connects_is_given_the_roster_and_its_log_is_stored_and_acked(village: Village):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import pytest
 from sealhost.signing import keys
@@ -11,14 +10,6 @@ from sealhost.store import sites
 from sealwire import chain, errors, messages, topics
 
 from tests.host.village import People, Village
-
-
-@pytest.fixture
-def village(tmp_path: Path) -> Village:
-    """A site whose box is connected."""
-    made = Village(tmp_path)
-    made.begin()
-    return made
 
 
 def mangled(raw: bytes) -> bytes:

@@ -37,14 +37,6 @@ TIMES: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
 }
 
 
-@pytest.fixture
-def village(tmp_path: Path) -> Village:
-    """A site whose box is connected."""
-    made = Village(tmp_path)
-    made.begin()
-    return made
-
-
 def stored(village: Village) -> int:
     """How many messages are kept."""
     with village.database.read() as tx:
@@ -214,8 +206,8 @@ def test_roster_of_two_authority_keys_waits_for_the_second(village: Village):
     assert len(village.views.roster(village.site)["messages"]) == 2
 
 
-def test_before_the_first_roster_everything_is_refused_but_the_authoritys(tmp_path: Path):
-    village = Village(tmp_path)
+def test_before_the_first_roster_everything_is_refused_but_the_authoritys(database_url: str):
+    village = Village(database_url)
     assert village.tell("keeper", village.request()) == "no_roster"
     village.begin()
     assert village.tell("keeper", village.request()) == "accepted"
@@ -307,8 +299,8 @@ def test_no_grant_for_a_challenge_that_does_not_continue_the_stored_log(village:
     assert village.state(request) == "approved"
 
 
-def test_log_of_a_box_of_another_authority_is_not_taken(tmp_path: Path):
-    village = Village(tmp_path)
+def test_log_of_a_box_of_another_authority_is_not_taken(database_url: str):
+    village = Village(database_url)
     stranger = keys.generate()
     village.box.entries[0] = chain.build_entry(
         chain.ORIGIN, village.now,

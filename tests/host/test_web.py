@@ -19,14 +19,6 @@ from tests.host.village import Village
 
 
 @pytest.fixture
-def village(tmp_path: Path) -> Village:
-    """A site whose box is connected."""
-    made = Village(tmp_path)
-    made.begin()
-    return made
-
-
-@pytest.fixture
 def http(village: Village, tmp_path: Path) -> Iterator[httpx.Client]:
     """A client of a real server."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from pathlib import Path
 from typing import Any
 
 from sealhost.core.matters import list_digest
@@ -99,9 +98,9 @@ class People:
 class Village(People):
     """People and a host in this process. `tell` hands the host a message and gives what its receipt says."""
 
-    def __init__(self, folder: Path, site: bytes = SITE, box_listens: bool = True) -> None:
+    def __init__(self, url: str, site: bytes = SITE, box_listens: bool = True) -> None:
         super().__init__(site)
-        self.database = Database(f"sqlite:///{folder / 'host.db'}")
+        self.database = Database(url)
         self.database.upgrade()
         self.context = Context(self.database, self.host, keys.verify, lambda: self.now)
         with self.context.turn() as turn:
@@ -114,6 +113,10 @@ class Village(People):
         self._to_host: list[tuple[str, bytes]] = []
         self.box.outgoing = lambda topic, payload: self._to_host.append((topic, payload))
         self.box.now = lambda: self.now  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
 
     def begin(self) -> None:
         """Adopt the roster and let the box connect."""
