@@ -87,6 +87,18 @@ class Bay:
         self._shutter.block(None, self._timeline.now())
         self._watch_motion()
 
+    def hold(self, at: str | None) -> None:
+        """Forces the shutter to a position and keeps it there; None lets go of it."""
+        if at is not None and at not in JAM_POSITIONS:
+            raise ValueError(f"a shutter is held at one of {', '.join(JAM_POSITIONS)}")
+        self._shutter.hold(None if at is None else JAM_POSITIONS[at], self._timeline.now())
+        self._watch_motion()
+
+    @property
+    def contact(self) -> int:
+        """The press sensor's level: 1 while its contact is closed."""
+        return self._level
+
     def press(self, hold_ms: int, done: Callable[[], None]) -> bool:
         """Presses the seal if the shutter lets a hand in; `done` is called when the seal is up again."""
         if not self.seal or self._pressing or self._shutter.position(self._timeline.now()) < PRESSABLE:

@@ -15,6 +15,7 @@ class Shutter:
         self._travel_s = travel_s
         self._driven = False
         self._obstacle: float | None = None
+        self._held: float | None = None
         self._start = CLOSED
         self._stop = CLOSED
         self._started_at = 0.0
@@ -45,6 +46,11 @@ class Shutter:
         """Puts an obstacle in the shutter's way, which holds whatever reaches it; None takes it away."""
         self._change(moment, self._driven, at)
 
+    def hold(self, at: float | None, moment: float) -> None:
+        """Puts the shutter there by force, as with the mechanical key, and keeps it; None lets go of it."""
+        self._held = at
+        self._change(moment, self._driven, self._obstacle)
+
     def _change(self, moment: float, driven: bool, obstacle: float | None) -> None:
         start = self.position(moment)
         target = OPEN if driven else CLOSED
@@ -52,3 +58,5 @@ class Shutter:
         self._driven, self._obstacle = driven, obstacle
         self._start, self._started_at = start, moment
         self._stop = obstacle if obstacle is not None and in_the_way else target
+        if self._held is not None:
+            self._start = self._stop = self._held
