@@ -277,6 +277,48 @@ def entries_dropped_by_an_ack_for_another_head(village: Village) -> None:
     village.box.write(chain.PRUNE, first=129, acked=200, message=ack(village, 200, head=bytes(32)))
 
 
+@story("pruned_early")
+def a_part_of_a_stretch_dropped(village: Village) -> None:
+    long_log(village)
+    village.box.write(chain.PRUNE, first=130, acked=200, message=ack(village, 200))
+
+
+def linked(village: Village, who: str = "host", **changes: Any) -> Message:
+    """Credentials for the box, which it takes."""
+    fields = {"box": village.box.key.kid, "issued": village.box.now, "ca": [b"certificate"]}
+    message = village.say(who, messages.CREDENTIALS, **{**fields, **changes})
+    village.box.write(chain.LINK, issued=message["issued"], message=message.reference)
+    return message
+
+
+def test_credentials_that_a_box_took_hold():
+    village = bundles.begin()
+    linked(village)
+    village.box.checkpoint()
+    assert check(village.items()).findings == []
+
+
+@story("message_missing")
+def credentials_that_are_not_in_the_bundle(village: Village) -> None:
+    del village.said[linked(village).reference]
+
+
+@story("wrong_box")
+def credentials_for_another_box(village: Village) -> None:
+    linked(village, box=bytes(16))
+
+
+@story("unknown_signer")
+def credentials_by_the_authority(village: Village) -> None:
+    linked(village, "authority")
+
+
+@story("entry_message")
+def credentials_of_another_time(village: Village) -> None:
+    message = linked(village)
+    village.box.write(chain.LINK, issued=message["issued"] + 1, message=message.reference)
+
+
 def loose(village: Village, message: Message, **changes: Any) -> None:
     """The box logs a denial or a finish."""
     fields = {"request": message["request"], "message": message.reference}

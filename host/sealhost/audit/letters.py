@@ -7,6 +7,7 @@ from __future__ import annotations
 from sealwire import errors, messages
 from sealwire.errors import Refused, SealwireError
 from sealwire.messages import (
+    CREDENTIALS,
     DECISION,
     FINISH,
     GRANT,
@@ -24,11 +25,11 @@ from sealhost.audit.bundle import Bundle, message_path
 from sealhost.audit.findings import Check, Findings, Rank
 from sealhost.audit.rosters import RosterChain, Verify
 
-EXPORTED = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT, GRANT, TIME, RESET, RELEASE)
+EXPORTED = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT, GRANT, TIME, RESET, RELEASE, CREDENTIALS)
 """The types that a bundle holds besides rosters, matters and checkpoints; refused messages are not kept."""
 
 _BY_PERSON = (REQUEST, DECISION, SUBSTITUTE, READY, FINISH, REPORT)
-_BY_HOST = (GRANT, TIME)
+_BY_HOST = (GRANT, TIME, CREDENTIALS)
 
 
 class Letters:

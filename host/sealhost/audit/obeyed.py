@@ -1,5 +1,5 @@
 """Entries that name a message, and whether the box was right to obey it: loose denials, finishes, resets, times,
-acks, releases.
+acks, releases, credentials.
 """
 
 from __future__ import annotations
@@ -98,6 +98,9 @@ def _prune(reader: LogReader, seq: int, entry: Entry) -> None:
     acked = entry["acked"]
     if entry["first"] - 1 > acked or entry["first"] > seq - limits.KEEP_ENTRIES:
         reader.blame(seq, Check.PRUNED_EARLY, f"entry {seq} drops entries that were not acked, or too young")
+    if entry["first"] % limits.STATE_EVERY != 1:
+        why = f"entry {seq} drops entries up to {entry['first'] - 1}, though a box drops whole stretches"
+        reader.blame(seq, Check.PRUNED_EARLY, why)
     roster = reader.roster(seq)
     if roster is None:
         return
@@ -115,6 +118,15 @@ def _release(reader: LogReader, seq: int, entry: Entry) -> None:
         reader.blame(seq, errors.name_of(errors.RELEASE_NOT_LISTED), why)
 
 
+def _link(reader: LogReader, seq: int, entry: Entry) -> None:
+    """Credentials for TLS: whether they were this box's, and by a host. What they hold is no matter of the audit."""
+    message = reader.letter(seq, entry["message"], messages.CREDENTIALS)
+    if message is not None:
+        _for_this_box(reader, seq, message)
+        _same(reader, seq, entry, message, ("issued",))
+        _by_host(reader, seq, message)
+
+
 def _ack_reference(site: bytes, box: bytes, seq: int, head: bytes, host: bytes) -> bytes:
     """The reference of a host's ack for an entry; it does not depend on the signature."""
     payload = messages.payload(messages.ACK, {"box": box, "seq": seq, "head": head})
@@ -128,5 +140,6 @@ HANDLERS: dict[int, Callable[[LogReader, int, Entry], None]] = {
     chain.TIME: _time,
     chain.PRUNE: _prune,
     chain.RELEASE: _release,
+    chain.LINK: _link,
 }
 """What checks each kind of entry."""
