@@ -21,10 +21,13 @@ from typing import IO, Any
 import structlog
 
 from sealhost.config import Settings
+from sealhost.fence.broker import BrokerFiles
+from sealhost.fence.keeper import Keeper, OwnCertificate
 from sealhost.links import Delivery, LinkError, LinkFullError, Message, PayloadTooLargeError
 from sealhost.links.address import BrokerAddress
 from sealhost.links.broker import BrokerError, EmbeddedBroker
 from sealhost.links.mqtt import MqttLink
+from sealhost.links.tls import client_context, load_certificate
 from sealhost.services.access import Access
 from sealhost.services.context import Context, Send
 from sealhost.services.host import Host
@@ -85,6 +88,9 @@ class Daemon:
         self._export = export
         self._broker: EmbeddedBroker | None = None
         self._link: MqttLink | None = None
+        self._fence: Keeper | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._certificate: OwnCertificate | None = None
         self._web: WebServer | None = None
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -98,9 +104,10 @@ class Daemon:
     def start(self) -> None:
         """Start all parts and write run.json. Raises HostError, BrokerError, ServerError."""
         self._lock()
+        self._make_fence()
         self._link = self._make_link()
         self._web = WebServer(
-            create_app(Access(self.context), Views(self.context), self.health, self._export, self._make_relay()),
+            create_app(self._make_access(), Views(self.context), self.health, self._export, self._make_relay()),
             self.settings.listen_host,
             self.settings.listen_port,
         )
@@ -111,7 +118,9 @@ class Daemon:
         self.http_url = self._web.url
         self._link.start()
         if not self._link.wait_connected(CONNECT_TIMEOUT_S):
-            _log.warning("the broker does not answer yet: trying on", broker=self._shown_broker())
+            _log.warning(
+                "the broker does not answer yet: trying on", broker=self._shown_broker(), reason=self._link.trouble
+            )
         self._timer = threading.Thread(target=self._keep_time, name="timer", daemon=True)
         self._timer.start()
         self._write_run_file()
@@ -151,6 +160,29 @@ class Daemon:
             raise HostError(f"another sealhost runs in {self.settings.home} already") from error
         self._lock_file = file
 
+    def _make_fence(self) -> None:
+        settings = self.settings
+        if settings.broker_files is not None:
+            broker = BrokerFiles.open(settings.broker_files, settings.home, settings.broker_reload)
+            self._fence = Keeper(self.context, broker)
+            self._fence.keep()
+        if settings.broker_cert_file is not None:
+            kid = self.context.signer.kid
+            self._certificate = OwnCertificate(settings.home, kid, settings.broker_cert_file, self.context.now)
+
+    def _make_access(self) -> Access:
+        return Access(self.context, None if self._fence is None else self._fence.login)
+
+    def _keep_fence(self) -> None:
+        if self._fence is not None:
+            self._fence.keep()
+        if self._certificate is not None and self._tls is not None:
+            self._certificate.keep(self._tls, self._load_certificate)
+
+    def _load_certificate(self, context: ssl.SSLContext) -> None:
+        assert self.settings.broker_cert_file is not None
+        load_certificate(context, self.settings.broker_cert_file, self.settings.broker_key_file)
+
     def _make_link(self) -> MqttLink:
         settings = self.settings
         if settings.broker is None:
@@ -160,11 +192,10 @@ class Daemon:
         else:
             address = BrokerAddress.parse(settings.broker)
             self.broker_url = settings.broker
-        tls = None
-        if address.tls and settings.broker_ca_file is not None:
-            tls = ssl.create_default_context(cafile=str(settings.broker_ca_file))
+        if address.tls:
+            self._tls = client_context(settings.broker_ca_file, settings.broker_cert_file, settings.broker_key_file)
         name = f"sealhost-{self.context.signer.kid.hex()[:12]}"
-        return MqttLink(address, name, tls=tls, max_received_bytes=MAX_RECEIVED_BYTES)
+        return MqttLink(address, name, tls=self._tls, max_received_bytes=MAX_RECEIVED_BYTES)
 
     def _make_relay(self) -> Relay:
         """The browsers' way to the broker: with the same check of the broker, but no certificate of this host."""
@@ -220,7 +251,11 @@ class Daemon:
 
     def _on_message(self, message: Message) -> None:
         """On the link's thread. Returning means: committed, the broker may forget the message."""
-        self._publish(self.host.handle(message.topic, message.payload, message.retained))
+        before = self.context.adoptions
+        sends = self.host.handle(message.topic, message.payload, message.retained)
+        if self._fence is not None and self.context.adoptions != before:
+            self._fence.changed()  # first: what follows goes to whom the broker would not let hear it yet
+        self._publish(sends)
         self._flush()
 
     def _on_connected(self) -> None:
@@ -263,6 +298,7 @@ class Daemon:
             if self._stopping.is_set():
                 return
             try:
+                self._keep_fence()
                 self._publish(self.host.tick())
                 self._flush()
                 self._forget_delivered()

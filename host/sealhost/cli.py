@@ -7,6 +7,8 @@ import typer
 from sealhost.cli_audit import app as audit_app
 from sealhost.cli_authority import authority_app
 from sealhost.cli_box import box_app
+from sealhost.cli_broker import broker_app
+from sealhost.cli_ca import ca_app
 from sealhost.cli_host import host_app
 from sealhost.cli_people import keeper_app, officer_app
 from sealhost.demo import demo_app
@@ -22,6 +24,8 @@ app.add_typer(authority_app, name="authority")
 app.add_typer(keeper_app, name="keeper")
 app.add_typer(officer_app, name="officer")
 app.add_typer(box_app, name="box")
+app.add_typer(broker_app, name="broker")
+app.add_typer(ca_app, name="ca")
 app.add_typer(audit_app)
 app.add_typer(demo_app)
 

@@ -17,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sealhost.app import HostError, open_context
 from sealhost.config import FILE_NAME, Settings
+from sealhost.fence import FenceError
+from sealhost.links import LinkError
 from sealhost.links.broker import BrokerError
 from sealhost.services.context import Context
 from sealhost.signing.keys import KeyFileError
@@ -43,7 +45,7 @@ def plain_errors(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (HostError, KeyFileError, BrokerError, ServerError, SealwireError) as error:
+        except (HostError, KeyFileError, BrokerError, ServerError, SealwireError, FenceError, LinkError) as error:
             fail(str(error))
         except ValidationError as error:
             first = error.errors()[0]

@@ -137,12 +137,12 @@ LINES = (
         ("sealhost.fence", "sealhost.fence.*"),
         only=("sealhost.fence", "sealwire", "cryptography"),
         standard_library=True,
-        except_modules=("sealhost.fence.places",),
+        except_modules=("sealhost.fence.places", "sealhost.fence.keeper"),
     ),
     Line(
         "who is listed at the broker, the fence learns from services and store",
-        ("sealhost.fence.places",),
-        only=("sealhost.fence", "sealhost.services", "sealhost.store", "sealwire"),
+        ("sealhost.fence.places", "sealhost.fence.keeper"),
+        only=("sealhost.fence", "sealhost.services", "sealhost.store", "sealwire", "structlog"),
         standard_library=True,
     ),
     Line(

@@ -79,16 +79,18 @@ class BrokerFiles:
 
     def refresh(self, places: Iterable[Place]) -> bool:
         """Write the access list, the passwords, the CA set and what is revoked; whether anything changed."""
-        ca = CertificateAuthority.load(self._ca_folder)
-        rules = acl.users(_without_revoked(ca, places), self.choices.gateways)
+        ca = self._ca()
+        rules = acl.users(places if ca is None else _without_revoked(ca, places), self.choices.gateways)
         changed = self._write(mosquitto.ACL, acl.file(rules))
         changed |= self._write(mosquitto.PASSWORDS, self.passwords.file(rules))
-        changed |= self._write(mosquitto.CA_SET, files.read(ca.set_file))
-        return self._write(mosquitto.REVOKED, ca.crl()) or changed
+        if ca is not None:
+            changed |= self._write(mosquitto.CA_SET, files.read(ca.set_file))
+            changed |= self._write(mosquitto.REVOKED, ca.crl())
+        return changed
 
     def renew_server(self) -> bool:
-        """Certify the server's key anew when that is due; whether it was."""
-        return self._write_server()
+        """Certify the server's key anew when that is due; whether it was. Nothing without a CA in the host's home."""
+        return self._ca() is not None and self._write_server()
 
     def reload(self) -> bool:
         """Have Mosquitto read its files anew; False when none runs here. Raises FenceError."""
@@ -108,6 +110,10 @@ class BrokerFiles:
         return True
 
     # --- inside ---
+
+    def _ca(self) -> CertificateAuthority | None:
+        """The CA of the host's home; None when it is kept elsewhere, and its files are brought here by hand."""
+        return CertificateAuthority.load(self._ca_folder) if (self._ca_folder / "index.json").is_file() else None
 
     def _layout(self) -> Layout:
         chosen = self.choices

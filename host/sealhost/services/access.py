@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sealwire import errors, limits
@@ -37,8 +38,9 @@ class Caller:
 class Access:
     """Sign-in and blobs."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, broker_login: Callable[[bytes], dict[str, str]] | None = None) -> None:
         self._context = context
+        self._broker_login = broker_login
         self._secret = secrets.token_bytes(32)
 
     @property
@@ -68,6 +70,10 @@ class Access:
             token, expires = secrets.token_urlsafe(32), turn.now + SESSION_S
             access.add_session(turn.tx, _hash(token), site, kid, expires, turn.now)
         return token, expires
+
+    def broker_login(self, kid: bytes) -> dict[str, str] | None:
+        """User name and password at the broker for a key that has signed in; None when this host gives none out."""
+        return None if self._broker_login is None else self._broker_login(kid)
 
     def _given_for(self, turn: Turn, kid: bytes, challenge: bytes) -> bytes | None:
         """The site for which this process gave a challenge to a key; None when it did not."""

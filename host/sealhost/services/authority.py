@@ -92,6 +92,7 @@ def _make_room(turn: Turn, message: Message) -> None:
 def _adopt(turn: Turn, message: Message, digest: bytes) -> None:
     site = message.site
     sites.adopt(turn.tx, site, message["version"], message.payload, digest, turn.now)
+    turn.context.adoptions += 1
     turn.record(site, "roster_adopted", message.reference, message.kid, f"version {message['version']}")
     _log.info("roster adopted", site=site.hex(), version=message["version"])
     if turn.context.signer.public_key not in message["hosts"]:

@@ -53,6 +53,8 @@ class Context:
     rosters: dict[tuple[bytes, int], Roster] = field(default_factory=dict)
     unproven: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     """Since when a box (site, kid) has staged entries that a checkpoint should soon follow."""
+    adoptions: int = 0
+    """Rosters that were adopted, or nearly, since the start: whoever has seen fewer looks at the rosters anew."""
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:

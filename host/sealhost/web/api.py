@@ -92,7 +92,8 @@ class Api:
         challenge = _bytes(fields.get("challenge"), 32, "challenge")
         signature = _bytes(fields.get("signature"), 64, "signature")
         token, expires = await run_in_threadpool(self._access.sign_in, kid, challenge, signature)
-        return JSONResponse({"token": token, "expires": expires})
+        login = self._access.broker_login(kid)
+        return JSONResponse({"token": token, "expires": expires} | ({} if login is None else {"broker": login}))
 
     async def put_blob(self, request: Request) -> Response:
         """Keep a file."""
