@@ -18,6 +18,7 @@ from sealbox.gate import Gate
 from sealbox.intake import Intake
 from sealbox.journal import Journal
 from sealbox.link import MqttLink
+from sealbox.links import Links
 from sealbox.log import Log
 from sealbox.outbox import Outbox
 from sealbox.rosters import Rosters
@@ -55,27 +56,15 @@ def blank(flash: object) -> bool:
     return True
 
 
-async def listen(board: object, me: object, fields: dict) -> None:
-    """Answer on the USB console. Its code is loaded when something comes: in use it is rarely needed."""
-    reader, _ = board.console()
-    data = b""
-    while not data:
-        data = await reader.read(256)
-        await asyncio.sleep_ms(0 if data else 500)
-    from sealbox.console import Console
-
-    await Console(board, me, DATA, fields).run(data)
-
-
 async def set_up(board: object, me: object) -> None:
     """Wait until the box is told its site; the codes stay on the display while the button is held."""
-    from sealbox.console import Console
+    from sealbox.serial_link import SerialLink
 
-    console = Console(board, me, DATA, None)
+    line = SerialLink(board, me, DATA, None)
     board.show(display.unset(me))
-    tasks = (asyncio.create_task(feed(board)), asyncio.create_task(console.run()))
-    await console.told.wait()
-    board.show(display.told(me, console.fields))
+    tasks = (asyncio.create_task(feed(board)), asyncio.create_task(line.run()))
+    await line.told.wait()
+    board.show(display.told(me, line.fields))
     while board.button():
         await asyncio.sleep_ms(50)
     for task in tasks:
@@ -145,9 +134,19 @@ def wire(board: object, me: object, fields: dict) -> tuple:
         if credentials is not None:
             credentials.connected()
 
-    tls = None if credentials is None else credentials.context
-    user = (fields["user"], fields.get("password") or "") if "user" in fields else None
-    link = MqttLink(fields["broker"], fields["port"], site, me.kid, intake.handle, connected, user=user, tls=tls)
+    link = Links(board, intake.handle, outbox.connected)
+
+    def serial() -> object:
+        from sealbox.serial_link import SerialLink
+
+        return SerialLink(board, me, DATA, fields, link.take, outbox.connected, link.serial_lost)
+
+    link.make_serial = serial
+    if "broker" in fields:
+        tls = None if credentials is None else credentials.context
+        user = (fields["user"], fields.get("password") or "") if "user" in fields else None
+        broker = (fields["broker"], fields.get("port", 8883 if tls else 1883))
+        link.mqtt = MqttLink(*broker, site, me.kid, link.take, connected, user=user, tls=tls)
     print("box %s serves: boot %d, log %d" % (messages.short_code(me.kid), journal.boot, journal.log.seq))
     return box, link, outbox
 
@@ -156,7 +155,7 @@ async def serve(board: object, me: object, fields: dict, box: Box, link: object,
     """The box in use. The first part to fail ends all: a box that lost one closes its bays and starts afresh."""
     gc.collect()
     print("memory free:", gc.mem_free())
-    parts = (box.watch(), link.run(), outbox.run(link), show(board, box, link), listen(board, me, fields))
+    parts = (box.watch(), link.run(), outbox.run(link), show(board, box, link))
     await asyncio.gather(*parts)
 
 
