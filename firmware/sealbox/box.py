@@ -2,7 +2,8 @@
 
 Guarantees: nothing drives a shutter but :meth:`Box.open`, which writes the intent first and drives only once that is on
 flash; an end of the drive comes before anything that may wait or fail; what fails leaves the bay closed and the request
-spent. Leaves to others: whether a grant is good (`gate`), and who is told (`outbox`).
+spent. A press or a closing that flash did not take is written later, in its order: until then the bay opens nothing.
+Leaves to others: whether a grant is good (`gate`), the housing (`housing`), and who is told (`outbox`).
 """
 
 import asyncio
@@ -13,21 +14,20 @@ from sealwire.errors import Refused
 
 from sealbox import states
 from sealbox.board import ticks_add, ticks_diff
+from sealbox.housing import Housing
 from sealbox.presses import NONE, Presses
 from sealbox.rate import Rate
 
 _TRAVEL_MS = const(2500)  # a shutter that has not arrived by then is stuck
 _PAUSE_MS = const(400)  # lets the spring pull back before the second try
 _TRIES = const(2)
-_BATTERY_LOW_MV = const(3300)  # below, there may not be enough to close and to log it
 _IDLE_MS = const(2000)  # how long the loop sleeps at most; well under the watchdog's time
 _REFRESH_MS = const(1000)  # the display counts seconds while a bay is open
+_BEYOND = const(50)  # presses counted above what was approved: more is no hand, and would fill the log
 
-_LOOP = const(1)  # what a tamper entry names
-_LID = const(2)
-
-_RESERVED = (chain.PRESS, chain.CLOSED, chain.JAM, chain.TAMPER)  # what tells of a use or of an attack
-_NOTES_PER_HOUR = const(30)
+_RESERVED = (chain.PRESS, chain.CLOSED, chain.JAM, chain.TAMPER, chain.FORCED)  # what tells of a use or of an attack
+_FLUTTERING = (chain.SEAL, chain.POWER, chain.FORCED)  # what a loose contact would repeat
+_NOTES_PER_HOUR = const(30)  # of each of these: one that flutters must not hide another
 
 _ALARM = (400, 200, 400, 200, 400)
 _OPENED = (80,)
@@ -37,8 +37,8 @@ _COUNTED = (40,)
 class Bay:
     """One bay as the firmware knows it.
 
-    state: of `states`; candidate: the grant it serves; spends: impressions it opened for; pressed: counted so far;
-    cause: of the closing under way.
+    state: of `states`; candidate: the grant it serves; request: its reference, until the closing is on flash; spends:
+    impressions it opened for; pressed: counted so far; logged: of them on flash; cause: of the closing under way.
     """
 
     def __init__(self, number: int, now: int) -> None:
@@ -49,12 +49,15 @@ class Bay:
         self.request = None
         self.spends = 0
         self.pressed = 0
+        self.logged = 0
         self.cause = 0
         self.tries = 0
+        self.paused = False  # between two tries
         self.due = None  # ticks at which a shutter must have arrived, or a pause is over
         self.closes_at = None  # ticks at which the window ends; for the display
         self.window_ms = 0
         self.seal = True
+        self.seal_logged = True
 
     @property
     def left(self) -> int:
@@ -70,10 +73,8 @@ class Box:
         self.journal = journal
         self.gate = None
         self._changed = changed
-        self._button = True  # a button held at boot closes nothing by itself
-        self._mains = True
-        self._low = False
-        self._notes = Rate(_NOTES_PER_HOUR)
+        self.housing = Housing(self)
+        self._rates = [Rate(_NOTES_PER_HOUR) for _ in _FLUTTERING]
         now = board.ticks_ms()
         self.bays = [Bay(number, now) for number in range(1, board.bays + 1)]
         for bay in self.bays:
@@ -102,21 +103,30 @@ class Box:
         if not 1 <= number <= len(self.bays):
             raise Refused(errors.UNKNOWN_BAY)
         bay = self.bays[number - 1]
-        if self.journal.alarm:
+        if self.journal.alarm or self.housing.alarm:
             raise Refused(errors.TAMPERED)
         if not self.journal.clock.is_set():
             raise Refused(errors.CLOCK_LOST)
         if bay.state == states.JAMMED:
             raise Refused(errors.BAY_JAMMED)
-        if bay.state != states.LOCKED or bay.request is not None:
+        if bay.state == states.LOCKED and bay.request is not None:
+            raise Refused(errors.FLASH_FAILED, "the last closing is not written")
+        # Presses of a contact that is held or chatters would not be seen.
+        if bay.state != states.LOCKED or not bay.presses.at_rest or not self._may_drive(bay):
             raise Refused(errors.BAY_BUSY)
         if not bay.seal:
             raise Refused(errors.SEAL_MISSING)
-        if self._low:
+        if self.housing.low:
             raise Refused(errors.BATTERY_LOW)
         if not self.journal.log.room():
             raise Refused(errors.LOG_FULL)
         return bay
+
+    def _may_drive(self, bay: Bay) -> bool:
+        """Whether the supply carries this bay's drive beside what is driven already."""
+        if self.board.both_drive:
+            return True
+        return not any(other.state in (states.OPENING, states.OPEN) for other in self.bays if other is not bay)
 
     def open(self, candidate: object, spends: int) -> None:
         """Write the intent, flush it, then move the bolt. Raises Refused (log_full, flash_failed): nothing moved
@@ -138,7 +148,7 @@ class Box:
         except OSError:
             raise Refused(errors.FLASH_FAILED) from None
         bay.candidate, bay.request = candidate, request.reference
-        bay.spends, bay.pressed, bay.tries, bay.cause = spends, 0, 0, 0
+        bay.spends, bay.pressed, bay.logged, bay.tries, bay.cause = spends, 0, 0, 0, 0
         bay.window_ms = candidate.judgement.case.rule["open_seconds"] * 1000
         bay.presses.reset(self.board.ticks_ms())
         candidate.settle()
@@ -149,6 +159,18 @@ class Box:
         if bay.state in (states.OPENING, states.OPEN):
             bay.cause = cause
             self._event(bay, states.CLOSE)
+
+    def close_all(self, cause: int) -> None:
+        """End every opening: the drives first, whatever is written about it."""
+        for bay in self.bays:
+            if bay.state in (states.OPENING, states.OPEN):
+                self.board.close(bay.number)
+        for bay in self.bays:
+            self.close(bay, cause)
+
+    def sound_alarm(self) -> None:
+        """Somebody must come."""
+        self.board.buzz(_ALARM)
 
     def recheck(self, request: bytes) -> None:
         """After a loose message: close the bay whose request is no longer approved."""
@@ -185,22 +207,16 @@ class Box:
 
     def poll(self) -> None:
         """Take in everything the board senses, once."""
+        self.housing.poll()
         for bay in self.bays:
             self._poll_bay(bay)
-        self._poll_housing()
-        self._poll_supply()
 
     def _poll_bay(self, bay: Bay) -> None:
         board, now = self.board, self.board.ticks_ms()
         driving = board.driving(bay.number)
         closed, opened = board.switches(bay.number)
-        for _ in range(bay.presses.take(board.take_edges(bay.number), now)):
-            if bay.request is not None:
-                bay.pressed += 1
-                self._event(bay, states.LAST_PRESSED if bay.pressed >= bay.spends else states.PRESSED)
-        if bay.presses.fault != NONE:
-            self.close(bay, chain.SENSOR_FAULT)
-        if bay.state in (states.OPENING, states.OPEN) and bay.due is None and not driving:
+        self._poll_presses(bay, now)
+        if bay.state in (states.OPENING, states.OPEN) and not bay.paused and not driving:
             bay.cause = bay.cause or chain.WINDOW_OVER
             self._event(bay, states.DRIVE_ENDED)
         if opened and not closed:
@@ -210,47 +226,34 @@ class Box:
         elif not closed:
             self._event(bay, states.SHUTTER_LEFT)
         if bay.due is not None and ticks_diff(now, bay.due) >= 0:
-            self._late(bay, driving)
-        seal = board.seal_present(bay.number)
-        if seal != bay.seal:
-            bay.seal = seal
-            self._note(chain.SEAL, {"bay": bay.number, "present": int(seal)})
-            if not seal:
-                board.buzz(_ALARM)
+            self._late(bay)
+        if bay.state == states.LOCKED and bay.request is not None:
+            self._settle(bay)  # flash did not take it before
+        self._poll_seal(bay)
 
-    def _late(self, bay: Bay, driving: bool) -> None:
+    def _poll_presses(self, bay: Bay, now: int) -> None:
+        for _ in range(bay.presses.take(self.board.take_edges(bay.number), now)):
+            if bay.request is not None and bay.state != states.LOCKED and bay.pressed < bay.spends + _BEYOND:
+                bay.pressed += 1
+                self._event(bay, states.LAST_PRESSED if bay.pressed >= bay.spends else states.PRESSED)
+        if bay.presses.fault != NONE:
+            self.close(bay, chain.SENSOR_FAULT)
+
+    def _poll_seal(self, bay: Bay) -> None:
+        seal = self.board.seal_present(bay.number)
+        if bay.seal and not seal:
+            self.sound_alarm()
+        bay.seal = seal
+        if seal != bay.seal_logged and self.note(chain.SEAL, {"bay": bay.number, "present": int(seal)}):
+            bay.seal_logged = seal
+
+    def _late(self, bay: Bay) -> None:
+        """The shutter did not arrive in time, or the pause before the next try is over."""
         bay.due = None
-        if bay.state == states.OPENING and not driving and bay.tries < _TRIES:
+        if bay.paused:
             self._event(bay, states.PAUSE_OVER)
-        elif bay.state == states.OPENING and bay.tries < _TRIES:
-            self._event(bay, states.TRAVEL_OVER)
         else:
-            self._event(bay, states.TRAVEL_FAILED)
-
-    def _poll_housing(self) -> None:
-        board = self.board
-        what = _LOOP if board.tampered() else _LID if board.lid_open() else 0
-        if what and not self.journal.alarm:
-            for bay in self.bays:
-                self.close(bay, chain.TAMPER_ALARM)
-            board.buzz(_ALARM)
-            self._note(chain.TAMPER, {"what": what})
-        button = board.button()
-        if button and not self._button:
-            for bay in self.bays:
-                self.close(bay, chain.BUTTON)
-        self._button = button
-
-    def _poll_supply(self) -> None:
-        mains, battery = self.board.mains_ok(), self.board.battery_mv()
-        low = not mains and (battery is None or battery < _BATTERY_LOW_MV)
-        if low and not self._low:
-            for bay in self.bays:
-                self.close(bay, chain.ENERGY)
-            self._note(chain.POWER, {"what": chain.BATTERY_LOW})
-        elif mains != self._mains:
-            self._note(chain.POWER, {"what": chain.MAINS_BACK if mains else chain.MAINS_LOST})
-        self._low, self._mains = low, mains
+            self._event(bay, states.TRAVEL_OVER if bay.tries < _TRIES else states.TRAVEL_FAILED)
 
     def _event(self, bay: Bay, event: int) -> None:
         before = bay.state
@@ -271,57 +274,65 @@ class Box:
             board.close(bay.number)
         elif action == states.DRIVE:
             bay.tries += 1
+            bay.paused = False
             board.open(bay.number, bay.window_ms + _TRAVEL_MS)
         elif action == states.TRAVEL:
+            bay.paused = False
             bay.due = ticks_add(now, _TRAVEL_MS)
         elif action == states.PAUSE:
+            bay.paused = True
             bay.due = ticks_add(now, _PAUSE_MS)
         elif action == states.STILL:
             bay.due = None
         elif action == states.COUNT:
             self._count(bay)
         elif action == states.NOTE_JAM:
-            phase = 1 if bay.state == states.CLOSING and bay.cause == 0 else 2
+            phase = 2 if bay.state == states.JAMMED else 1
             bay.cause = bay.cause or chain.JAMMED
-            self._note(chain.JAM, {"bay": bay.number, "request": bay.request, "phase": phase})
+            self.note(chain.JAM, {"bay": bay.number, "request": bay.request, "phase": phase})
         elif action == states.SETTLE:
             self._settle(bay)
         elif action == states.ALARM:
-            board.buzz(_ALARM)
+            self.sound_alarm()
         elif action == states.NOTE_FORCED:
-            self._note(chain.FORCED, {"bay": bay.number})
+            self.note(chain.FORCED, {"bay": bay.number})
 
     def _count(self, bay: Bay) -> None:
-        if bay.request is not None:
-            bay.cause = bay.cause or (chain.LAST_IMPRESSION if bay.pressed >= bay.spends else 0)
-            self._note(chain.PRESS, {"bay": bay.number, "request": bay.request, "count": bay.pressed})
-            self.board.buzz(_COUNTED)
+        """One more press was counted: log it, and those before it that flash did not take."""
+        bay.cause = bay.cause or (chain.LAST_IMPRESSION if bay.pressed >= bay.spends else 0)
+        self._log_presses(bay)
+        self.board.buzz(_COUNTED)
+
+    def _log_presses(self, bay: Bay) -> bool:
+        while bay.logged < bay.pressed:
+            fields = {"bay": bay.number, "request": bay.request, "count": bay.logged + 1}
+            if not self.note(chain.PRESS, fields):
+                return False
+            bay.logged += 1
+        return True
 
     def _settle(self, bay: Bay) -> None:
         """The shutter is proven closed: what was not pressed comes back with this entry, and only with it."""
         bay.due = bay.closes_at = None
-        if bay.request is None:
+        if bay.request is None or not self._log_presses(bay):
             return
-        self._note(
-            chain.CLOSED,
-            {
-                "bay": bay.number,
-                "request": bay.request,
-                "pressed": bay.pressed,
-                "given_back": bay.left,
-                "cause": bay.cause or chain.JAMMED,
-            },
-        )
-        bay.request = bay.candidate = None
+        fields = {"bay": bay.number, "request": bay.request, "pressed": bay.pressed, "given_back": bay.left}
+        fields["cause"] = bay.cause or chain.JAMMED
+        if self.note(chain.CLOSED, fields):
+            bay.request = bay.candidate = None
 
-    def _note(self, kind: int, fields: dict) -> None:
-        """Write an entry about the bays or the housing. A flash that fails stops nothing that is about to close."""
-        reserve = kind in _RESERVED
-        if not reserve and not self._notes.take(self.board.ticks_ms()):
-            return  # a contact that flutters must not fill the log
+    def note(self, kind: int, fields: dict) -> bool:
+        """Write an entry about the bays or the housing; False if flash did not take it, or too many of its kind came.
+
+        A flash that fails stops nothing that is about to close.
+        """
+        if kind in _FLUTTERING and not self._rates[_FLUTTERING.index(kind)].take(self.board.ticks_ms()):
+            return False  # a contact that flutters must not fill the log
         try:
             fields = {name: fields[name] for name in fields if fields[name] is not None}
-            self.journal.write(kind, fields, True, reserve)
-            self._changed(kind in (chain.TAMPER, chain.CLOSED))
+            self.journal.write(kind, fields, True, kind in _RESERVED)
         except (OSError, Refused) as error:
             print("not logged: %s (%s)" % (chain.names()[kind], error))
+            return False
+        self._changed(kind in (chain.TAMPER, chain.CLOSED))
+        return True

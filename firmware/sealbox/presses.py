@@ -40,6 +40,11 @@ class Presses:
         """Whether the seal is down: the contact came to rest closed, and has not yet come to rest open."""
         return self._settled == PRESSED
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether the contact is open and still: the next press will be seen."""
+        return self._resting and self._settled == RELEASED
+
     def reset(self, now: int) -> None:
         """Forgets a fault; one that is still there is found again."""
         self.fault = NONE

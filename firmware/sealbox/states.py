@@ -23,7 +23,7 @@ TRAVEL_FAILED = 5  # the same, and no try is left
 PAUSE_OVER = 6  # between two tries
 PRESSED = 7  # an impression, more are left
 LAST_PRESSED = 8  # the last impression of this opening, or one beyond it
-CLOSE = 9  # finish, button, tamper, energy, seal removed, denied
+CLOSE = 9  # finish, button, tamper, energy, denied, a fault of the sensor
 DRIVE_ENDED = 10  # by the hardware's timer: the window is over
 EVENTS = 11
 
@@ -50,7 +50,7 @@ _TABLE = (
         SHUTTER_OPEN: (OPEN, (STILL,)),
         TRAVEL_OVER: (OPENING, (RELEASE, PAUSE)),
         PAUSE_OVER: (OPENING, (DRIVE, TRAVEL)),
-        TRAVEL_FAILED: (CLOSING, (RELEASE, NOTE_JAM, TRAVEL)),
+        TRAVEL_FAILED: (CLOSING, (RELEASE, NOTE_JAM, ALARM, TRAVEL)),
         PRESSED: (OPENING, (COUNT,)),
         LAST_PRESSED: (CLOSING, (RELEASE, COUNT, TRAVEL)),
         CLOSE: (CLOSING, (RELEASE, TRAVEL)),
