@@ -12,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON_READY := $(VENV)/.ready
 NPM_READY := node_modules/.ready
+HARDWARE_READY := $(VENV)/.hardware
 TYPED := host protocol hardware firmware/build.py firmware/fold.py firmware/measure_memory.py tests
 TIDY := $(wildcard protocol firmware host hardware tests)
 
@@ -27,16 +28,18 @@ setup: $(PYTHON_READY) $(NPM_READY) ## set up only: .venv, npm packages, mosquit
 	@.ci/system-packages mosquitto postgresql
 
 ##@ Work on it
-test: setup ## all tests on the real parts (PYTEST_ARGS="-k word" for some)
+test: setup $(HARDWARE_READY) ## all tests on the real parts (PYTEST_ARGS="-k word" for some)
 	@$(BIN)/python firmware/build.py
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
-check: setup ## format, lint, types, import lines, vectors, cross-compilation
+check: setup $(HARDWARE_READY) ## format, lint, types, import lines, vectors, board, cross-compilation
 	$(BIN)/ruff format --check $(TIDY)
 	$(BIN)/ruff check $(TIDY)
 	$(BIN)/mypy $(wildcard $(TYPED))
 	$(BIN)/pytest -q tests/architecture
 	$(BIN)/python protocol/vectors/generate.py --check
+	$(BIN)/python -m hardware.generate --check
+	$(BIN)/python firmware/make_glyphs.py --check
 	$(BIN)/python firmware/build.py --check
 
 format: $(PYTHON_READY) ## rewrite the sources in the project's format
@@ -45,6 +48,10 @@ format: $(PYTHON_READY) ## rewrite the sources in the project's format
 
 vectors: $(PYTHON_READY) ## write protocol/vectors anew
 	$(BIN)/python protocol/vectors/generate.py
+
+hardware: $(HARDWARE_READY) ## check hardware/board.toml; write pin map, parts list, netlist, power budget, wiring drawings
+	@.ci/system-packages graphviz
+	@$(BIN)/python -m hardware.generate
 
 bench: setup ## measure (tests/bench)
 	@$(BIN)/python firmware/build.py --quiet
@@ -75,4 +82,10 @@ $(NPM_READY): package.json package-lock.json $(PYTHON_READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent
 	@touch $@
 
-.PHONY: help demo setup test check format vectors bench fresh lock clean moved
+# Netlist and drawing tools are large, and running a box or a host needs none of them.
+$(HARDWARE_READY): hardware/requirements.lock $(PYTHON_READY)
+	@echo "Installing the hardware's tools"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes --requirement $<
+	@touch $@
+
+.PHONY: help demo setup test check format vectors hardware bench fresh lock clean moved
