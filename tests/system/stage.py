@@ -68,10 +68,10 @@ class Stage:
 
     # Setting up
 
-    def provision(self) -> None:
-        """Tell the box its site over USB, with the button held."""
+    def provision(self, **more: Any) -> None:
+        """Tell the box its site over USB, with the button held; `more` are further fields."""
         fields = {"site": self.site, "authority": [self.authority.public_key], "threshold": 1}
-        fields |= {"broker": self.broker.host, "port": self.broker.port}
+        fields |= {"broker": self.broker.host, "port": self.broker.port, **more}
         self.box.hold_button()
         answer = self.console(messages.build_item(messages.PROVISION, fields))
         self.box.release_button()
