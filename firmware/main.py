@@ -22,6 +22,7 @@ from sealbox.links import Links
 from sealbox.log import Log
 from sealbox.outbox import Outbox
 from sealbox.rosters import Rosters
+from sealbox.screen import Screen
 from sealbox.segment import LogCorrupt
 from sealwire import chain, messages
 from sealwire.errors import SealwireError
@@ -56,15 +57,15 @@ def blank(flash: object) -> bool:
     return True
 
 
-async def set_up(board: object, me: object) -> None:
+async def set_up(board: object, me: object, screen: Screen) -> None:
     """Wait until the box is told its site; the codes stay on the display while the button is held."""
     from sealbox.serial_link import SerialLink
 
     line = SerialLink(board, me, DATA, None)
-    board.show(display.unset(me))
+    await screen.show(display.unset(me))
     tasks = (asyncio.create_task(feed(board)), asyncio.create_task(line.run()))
     await line.told.wait()
-    board.show(display.told(me, line.fields))
+    await screen.show(display.told(me, line.fields))
     while board.button():
         await asyncio.sleep_ms(50)
     for task in tasks:
@@ -108,7 +109,7 @@ def load_credentials(fields: dict, clock: Clock) -> "object | None":
     return Credentials(DATA, clock)
 
 
-def wire(board: object, me: object, fields: dict) -> tuple:
+def wire(board: object, me: object, fields: dict, screen: Screen) -> tuple:
     """The parts of a box in use, which knows how it stands: box, link, outbox. Raises LogCorrupt, OSError, Refused."""
     site = fields["site"]
     journal = open_journal(board, me, fields)
@@ -117,7 +118,7 @@ def wire(board: object, me: object, fields: dict) -> tuple:
     def changed(checkpoint: bool) -> None:
         if outbox is not None:
             outbox.wake(checkpoint)
-            board.show(display.lines(box, link.connected, board.ticks_ms()))
+            screen.wake()
 
     box = Box(board, journal, changed)
     write_boot(board, journal)
@@ -151,40 +152,44 @@ def wire(board: object, me: object, fields: dict) -> tuple:
     return box, link, outbox
 
 
-async def serve(board: object, me: object, fields: dict, box: Box, link: object, outbox: Outbox) -> None:
+async def serve(
+    board: object, me: object, fields: dict, screen: Screen, box: Box, link: object, outbox: Outbox
+) -> None:
     """The box in use. The first part to fail ends all: a box that lost one closes its bays and starts afresh."""
     gc.collect()
     print("memory free:", gc.mem_free())
-    parts = (box.watch(), link.run(), outbox.run(link), show(board, box, link))
+    parts = (box.watch(), link.run(), outbox.run(link), show(board, screen, box, link, outbox))
     await asyncio.gather(*parts)
 
 
-async def show(board: object, box: Box, link: object) -> None:
-    """Keep the display true between changes."""
+async def show(board: object, screen: Screen, box: Box, link: object, outbox: Outbox) -> None:
+    """Keep the display true: after every change, and as seconds pass."""
     while True:
         box.gate.drop_stale()
-        board.show(display.lines(box, link.connected, board.ticks_ms()))
-        gc.collect()
-        await asyncio.sleep(1)
+        await screen.show(display.rows(box, link.connected, outbox.unanswered, board.ticks_ms()))
+        if not await screen.pause(1000):
+            gc.collect()
 
 
 async def main(board: object) -> None:
     """Boot: shutters first, then flash, key, configuration, work."""
     for bay in range(1, board.bays + 1):
         board.close(bay)
+    screen = Screen(board)
+    await screen.show(display.starting())
     try:
         mount(board)
         me = identity.load(DATA, board, "log" in os.listdir(DATA))
         fields = config.load(DATA)
         if fields is None:
-            await set_up(board, me)
+            await set_up(board, me, screen)
             board.reset()  # what setting up took in memory is free again
-        parts = wire(board, me, fields)
+        parts = wire(board, me, fields, screen)
     except (OSError, LogCorrupt, SealwireError, identity.KeyLost) as error:
         print("out of order:", repr(error))
-        board.show(display.broken(repr(error)))
+        await screen.show(display.broken(repr(error)))
         await feed(board)
-    await serve(board, me, fields, *parts)
+    await serve(board, me, fields, screen, *parts)
 
 
 def run() -> None:

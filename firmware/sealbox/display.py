@@ -1,54 +1,190 @@
-"""What the box says: a few lines of text, Chinese and English, no personal data. Pure."""
+"""What the box says: the four rows of its display, Chinese and English at once, no personal data. Pure.
 
+A row is what `screen` draws, 128 pixels wide:
+
+* a row that begins with ⚠ is drawn dark on light: something is wrong with the box, or with a bay;
+* what follows a tab stands at the right end;
+* the number after a vertical tab stands there twice as large, over this row and the next; that one has it after a form
+  feed.
+
+A bay that serves a request shows the request's short code as long as it does, whatever else there is to say. What is
+wrong with the box comes before what may wait; several things are said in turn.
+"""
+
+from micropython import const
 from sealwire.messages import long_code, short_code, site_code
 
 from sealbox import states
 from sealbox.board import ticks_diff
 
-_STATES = ("已锁 locked", "正在打开 opening", "已打开 open", "正在关闭 closing", "卡住 jammed")
+_TURN_MS = const(3000)  # of what is said in turn
+_PART = const(16)  # characters of an error that fit a row
+
+_NUMBERS = const("❶❷❸❹")
+
+# Every text in one string, for the memory's sake: line n is text n. Where | stands, the next row begins. After a change
+# of characters, firmware/make_glyphs.py.
+_TEXTS = const("""\
+已锁 locked
+打开 opening
+已开 open
+关闭 closing
+卡住 jammed
+已锁|locked
+正在打开|opening
+已打开 剩\v%d|open, left\f%d
+正在关闭|closing
+⚠卡住 请找人|jammed, get help
+紧急|urgent
+紧急 正在打开|urgent: opening
+紧急 剩\v%d|urgent left\f%d
+紧急 正在关闭|urgent: closing
+⚠卡住 请找人|jammed, get help
+已锁 locked
+正在打开 opening
+剩%d次 %d left
+正在关闭 closing
+⚠卡住 jammed
+急 locked
+紧急打开 opening
+急剩%d次 %d left
+紧急关闭 closing
+⚠卡住 jammed
+已锁|lock
+打开|open
+已开|open
+关闭|shut
+卡住|jam
+无章 no seal
+⚠防拆报警|tampered
+⚠电量不足|battery low
+⚠日志故障|log failed
+⚠时钟丢失|clock lost
+⚠日志已满|log full
+等待名册|no roster yet
+离线|offline
+等待主机|waiting for host
+电池供电|on battery
+就绪|ready
+正在启动|starting
+未设置 not set up|长按 hold button|本机码 box code|%s
+社区码 site code|%s|本机码 box code|%s
+⚠故障|out of order|%s|%s
+""")
+
+# Five texts each, one for each state of a bay.
+_IDLE = const(0)  # serves nothing: one row
+_ALONE = const(5)  # the only one that serves: two rows below the request's code
+_BESIDE = const(15)  # one of two that serve: one row below the request's code
+_URGENT = const(5)  # by a rule for emergencies: so many lines below
+_BRIEF = const(25)  # serves while something is wrong with the box: beside the request's code, in turn
+
+_NO_SEAL = const(30)
+_TAMPERED = const(31)
+_BATTERY_LOW = const(32)
+_LOG_FAILED = const(33)
+_CLOCK_LOST = const(34)
+_LOG_FULL = const(35)
+_NO_ROSTER = const(36)
+_OFFLINE = const(37)
+_NO_HOST = const(38)
+_ON_BATTERY = const(39)
+_READY = const(40)
+_STARTING = const(41)
+_UNSET = const(42)
+_TOLD = const(43)
+_BROKEN = const(44)
+
+
+def starting() -> "list[str]":
+    """From power-on until the box knows how it stands."""
+    return _text(_STARTING).split("|")
 
 
 def unset(identity: object) -> "list[str]":
     """Before the box is set up."""
-    return ["未设置 not set up", "按住按钮 hold button", long_code(identity.kid)]
+    return (_text(_UNSET) % long_code(identity.kid)).split("|")
 
 
 def told(identity: object, fields: dict) -> "list[str]":
     """Just set up: both codes are to be compared with those on the computer."""
     code = site_code(fields["site"], fields["authority"], fields["threshold"])
-    return ["请核对 compare", "主管 authority", code, "本机 box", long_code(identity.kid)]
+    return (_text(_TOLD) % (code, long_code(identity.kid))).split("|")
 
 
 def broken(what: str) -> "list[str]":
     """The box cannot work, and says why."""
-    return ["故障 out of order", what]
+    return (_text(_BROKEN) % (what[:_PART], what[_PART : 2 * _PART])).split("|")
 
 
-def lines(box: object, online: bool, now: int) -> "list[str]":
-    """The display in use: how the box is, then one line for each bay."""
-    shown = [_about(box, online)]
+def rows(box: object, online: bool, unanswered: bool, now: int) -> "list[str]":
+    """The display in use. ``unanswered``: no host has acknowledged what the box sent; ``now`` in ticks."""
+    turn = now // _TURN_MS
+    serving, idle = [], []
     for bay in box.bays:
-        shown.append("%d %s" % (bay.number, _bay(bay, now)))
+        (idle if bay.request is None else serving).append(bay)
+    said = _said(box, online, unanswered, bool(serving))
+    shown = []
+    if said:
+        shown = _text(said[turn % len(said)]).split("|")
+    elif len(serving) == 1:
+        shown = _serving(serving[0], _ALONE, now)
+    # Two rows for each bay that serves, and the rows that are left one for each of the others.
+    beside = len(serving) > 1 and not said
+    for bays in (() if len(shown) == 3 else serving, idle):
+        left = (4 - len(shown)) // (2 if beside else 1)
+        for n in range(min(left, len(bays))):
+            bay = bays[(turn * left + n) % len(bays)] if len(bays) > left else bays[n]
+            shown += _serving(bay, _BESIDE, now) if beside else [_line(bay, turn)]
     return shown
 
 
-def _about(box: object, online: bool) -> str:
-    journal = box.journal
-    if journal.alarm:
-        return "警报 tampered"
-    if not journal.clock.is_set():
-        return "时钟丢失 clock lost"
-    if box.gate.roster is None:
-        return "等待名册 no roster"
-    return "就绪 ready" if online else "离线 offline"
+def _said(box: object, online: bool, unanswered: bool, serving: bool) -> "list[int]":
+    """The texts about the whole box; while a bay serves a request only what closes it, or keeps its log from flash."""
+    failed = False
+    for bay in box.bays:
+        failed = failed or (bay.state == states.LOCKED and bay.request is not None)
+    found = (
+        (_TAMPERED, box.journal.alarm or box.housing.alarm),
+        (_BATTERY_LOW, box.housing.low),
+        (_LOG_FAILED, failed),
+        (_CLOCK_LOST, not serving and not box.journal.clock.is_set()),
+        (_LOG_FULL, not serving and not box.journal.log.room()),
+        (_NO_ROSTER, not serving and box.gate.roster is None),
+        (_OFFLINE, not serving and not online),
+        (_NO_HOST, not serving and online and unanswered),
+        (_ON_BATTERY, not serving and not box.board.mains_ok()),
+    )
+    said = []
+    for number, holds in found:
+        if holds:
+            said.append(number)
+    return said or ([] if serving else [_READY])
 
 
-def _bay(bay: object, now: int) -> str:
-    text = _STATES[bay.state]
-    if bay.request is None:
-        return text if bay.seal else "印章不在 seal missing"
-    text = short_code(bay.request) + " " + text
+def _text(number: int) -> str:
+    at = 0
+    for _ in range(number):
+        at = _TEXTS.find("\n", at) + 1
+    return _TEXTS[at : _TEXTS.find("\n", at)]
+
+
+def _line(bay: object, turn: int) -> str:
+    """A bay's only row."""
+    number = _NUMBERS[bay.number - 1 : bay.number]
+    if bay.request is not None:
+        return "%s%s\t%s" % (number, short_code(bay.request), _text(_BRIEF + bay.state).split("|")[turn & 1])
+    return number + _text(_IDLE + bay.state if bay.seal or bay.state != states.LOCKED else _NO_SEAL)
+
+
+def _serving(bay: object, texts: int, now: int) -> "list[str]":
+    """Number and request, while it is open the seconds that are left; below, its state and the impressions left."""
+    title = _NUMBERS[bay.number - 1 : bay.number] + short_code(bay.request)
+    if bay.candidate is not None and bay.candidate.judgement.case.rule["break_glass"]:
+        texts += _URGENT
+    text = _text(texts + bay.state)
     if bay.state == states.OPEN:
-        seconds = 0 if bay.closes_at is None else max(0, ticks_diff(bay.closes_at, now) // 1000)
-        text += " 剩%d left %ds" % (bay.left, seconds)
-    return text
+        text = text % (bay.left, bay.left)
+        seconds = 0 if bay.closes_at is None else max(0, (ticks_diff(bay.closes_at, now) + 999) // 1000)
+        title += "\t%d:%02d" % (seconds // 60, seconds % 60) if seconds >= 100 else "\t%d秒" % seconds
+    return [title] + text.split("|")

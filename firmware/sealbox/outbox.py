@@ -49,6 +49,11 @@ class Outbox:
         self.acked_seq = -1
         self.acked_by = None  # the reference of the ack
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether a checkpoint was sent again and still has no ack: the link is there, and no host behind it."""
+        return self._waiting and self._retry_ms > _FIRST_RETRY_MS
+
     def connected(self) -> None:
         """The link is up: the status may be gone, and the host may have missed anything."""
         self._sent = -1
