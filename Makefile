@@ -40,7 +40,6 @@ check: setup $(HARDWARE_READY) ## format, lint, types, import lines, vectors, bo
 	$(BIN)/python protocol/vectors/generate.py --check
 	$(BIN)/python -m hardware.generate --check
 	$(BIN)/python firmware/make_glyphs.py --check
-	$(BIN)/python firmware/make_glyphs.py --check
 	$(BIN)/python firmware/build.py --check
 
 format: $(PYTHON_READY) ## rewrite the sources in the project's format
