@@ -38,6 +38,8 @@ check: setup $(HARDWARE_READY) ## format, lint, types, import lines, vectors, bo
 	$(BIN)/mypy $(wildcard $(TYPED))
 	$(BIN)/pytest -q tests/architecture
 	$(BIN)/python protocol/vectors/generate.py --check
+	$(BIN)/python protocol/definitions.py --check
+	PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/tsc --project host/app
 	$(BIN)/python -m hardware.generate --check
 	$(BIN)/python firmware/make_glyphs.py --check
 	$(BIN)/python firmware/build.py --check
@@ -46,8 +48,9 @@ format: $(PYTHON_READY) ## rewrite the sources in the project's format
 	$(BIN)/ruff format $(TIDY)
 	$(BIN)/ruff check --fix $(TIDY)
 
-vectors: $(PYTHON_READY) ## write protocol/vectors anew
+vectors: $(PYTHON_READY) ## write protocol/vectors and definitions.json anew
 	$(BIN)/python protocol/vectors/generate.py
+	$(BIN)/python protocol/definitions.py
 
 hardware: $(HARDWARE_READY) ## check hardware/board.toml; write pin map, parts list, netlist, power budget, wiring drawings
 	@.ci/system-packages graphviz
