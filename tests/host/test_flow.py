@@ -28,6 +28,19 @@ def test_an_approved_request_opens_the_box_once_and_ends_finished(village: Villa
     assert village.box.refusals == []
 
 
+def test_the_decision_that_meets_the_rule_has_the_box_asked_at_once_and_no_other_does(village: Village):
+    request = village.request()
+    ask = messages.build_item(messages.ASK, {"bay": 1})
+    village.box_listens = False
+    for who, raw in (("keeper", request), ("first", village.decide("first", request))):
+        village.tell(who, raw, run=False)
+    assert ask not in [send.payload for send in village.sent]
+    village.tell("second", village.decide("second", request), run=False)
+    assert [send.payload for send in village.sent].count(ask) == 1
+    village.run()  # what time looks at finds it asked already
+    assert [send.payload for send in village.sent].count(ask) == 1
+
+
 def test_an_open_bay_is_shown_open_before_it_is_proven(village: Village):
     village.box.press_and_close = False
     request = village.approved()

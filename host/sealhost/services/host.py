@@ -116,6 +116,7 @@ class Host:
             with self._context.turn() as turn:
                 taking = turn
                 received = self._take(turn, message)
+                timers.ask_due(turn)  # the decision that meets the rule does not wait for the next tick
                 self._receipt(turn, site, sender, message.reference, errors.ACCEPTED, received)
             return turn.sends
         except SealwireError as refusal:

@@ -32,6 +32,13 @@ def tick(turn: Turn) -> None:
     boxlog.forget_unproven(turn)
     for row in message_store.due_endings(turn.tx, turn.now):
         refresh(turn, row.site, row.reference)
+    ask_due(turn)
+    for box in boxes.due(turn.tx, turn.now):
+        pushing.push(turn, box)
+
+
+def ask_due(turn: Turn) -> None:
+    """Ask the boxes of which a challenge is wanted by now."""
     for row in message_store.due_asks(turn.tx, turn.now):
         current = message_store.request(turn.tx, row.site, row.reference)
         if current is None or current.ask_at is None:
@@ -40,8 +47,6 @@ def tick(turn: Turn) -> None:
             message_store.update_request(turn.tx, row.site, row.reference, ask_at=None, asks=0)
             continue
         granting.ask_for(turn, current)
-    for box in boxes.due(turn.tx, turn.now):
-        pushing.push(turn, box)
 
 
 def any_due(turn: Turn) -> bool:
