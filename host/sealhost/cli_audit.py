@@ -19,7 +19,7 @@ from rich.text import Text
 from sealwire.errors import SealwireError
 
 from sealhost.audit.bundle import UnusableError, read_bundle
-from sealhost.audit.export import export_site
+from sealhost.audit.export import export_evidence, export_site
 from sealhost.audit.ledger import LedgerLine
 from sealhost.audit.rosters import Trust
 from sealhost.audit.verify import Result, verify_bundle
@@ -44,6 +44,10 @@ def verify(
     threshold: Annotated[
         int | None, typer.Option("--threshold", min=1, help="How many of the keys must sign; all, if not given.")
     ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option("--evidence", help="A folder or ZIP file of details, reasons and photographs, named by SHA-256."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Check every signature, rule, anchor, chain link, checkpoint and count of a bundle, offline; then print its
@@ -54,7 +58,7 @@ def verify(
     """
     try:
         trust = _trust(authority, threshold)
-        result = verify_bundle(read_bundle(bundle), trust, keys.verify)
+        result = verify_bundle(read_bundle(bundle), trust, keys.verify, evidence)
     except (UnusableError, keys.KeyFileError) as error:
         _unusable(str(error), as_json)
     if as_json:
@@ -85,11 +89,18 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
     home: Annotated[Path, typer.Option("--home", envvar="SEALHOST_HOME", help="The host's home folder.")],
     site: Annotated[str | None, typer.Option("--site", help="The site, in hex; not needed when there is one.")] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            "--evidence", help="Also write the details, reasons and photographs, into a ZIP file of their own."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Write everything that was signed and logged at a site into one file that anybody can verify.
 
     It holds names of people and seals, but no details of requests, photographs or reasons: of those, only digests.
+    `--evidence` writes them into another file, which is personal data throughout.
     """
     database = None
     try:
@@ -99,6 +110,7 @@ def export(
         database = Database(settings.database)
         chosen = _site(database, site)
         items = export_site(out, database, chosen, int(time.time()), signer)
+        blobs = None if evidence is None else export_evidence(evidence, database, chosen)
     except (UnusableError, keys.KeyFileError, SealwireError, OSError, ValidationError) as error:
         typer.echo(
             json.dumps({"ok": False, "error": str(error)}) if as_json else f"Not exported: {error}", err=not as_json
@@ -107,8 +119,9 @@ def export(
     finally:
         if database is not None:
             database.close()
-    fields = {"ok": True, "site": chosen.hex(), "out": str(out), "items": items}
-    typer.echo(json.dumps(fields) if as_json else f"{out}: {items} items of site {chosen.hex()}")
+    fields = {"ok": True, "site": chosen.hex(), "out": str(out), "items": items, "evidence": blobs}
+    also = "" if blobs is None else f"\n{evidence}: {blobs} details, reasons and photographs (personal data)"
+    typer.echo(json.dumps(fields) if as_json else f"{out}: {items} items of site {chosen.hex()}{also}")
 
 
 def _site(database: Database, text: str | None) -> bytes:
@@ -133,6 +146,8 @@ def _show(result: Result) -> None:
     proven = ", ".join(f"box {box.kid[:8]}: {box.proven} of {box.entries} entries proven" for box in result.boxes)
     console.print(f"Site {result.site}, exported {_local(result.made)}", highlight=False)
     console.print(f"{result.rosters} rosters, {result.messages} messages; {proven or 'no box'}", highlight=False)
+    if result.evidence is not None:
+        console.print(f"{result.evidence} details, reasons, photographs and attachments fit", highlight=False)
     zone = datetime.now(UTC).astimezone().strftime("%Z %z")
     print_records(console, _COLUMNS, map(_cells, result.ledger), title=f"Ledger of seal use (times: {zone})")
     for event in result.events:

@@ -99,7 +99,7 @@ def read_bundle(path: Path) -> Bundle:
         if path.stat().st_size > FILE_BYTES:
             raise UnusableError(f"{path} has more than {FILE_BYTES >> 20} MiB: no bundle is that large")
         with path.open("rb") as file:
-            if _directory_bytes(file) > DIRECTORY_BYTES:
+            if directory_bytes(file) > DIRECTORY_BYTES:
                 raise UnusableError(f"{path} lists more items than any bundle has")
             with zipfile.ZipFile(file) as archive:
                 return _read_archive(path, archive)
@@ -109,7 +109,7 @@ def read_bundle(path: Path) -> Bundle:
         raise UnusableError(f"{path} is no ZIP file, or only a part of one: fetch or export it again") from error
 
 
-def _directory_bytes(file: BinaryIO) -> int:
+def directory_bytes(file: BinaryIO) -> int:
     """How large the archive says its list of items is, where `zipfile` looks (APPNOTE 4.3.14 to 4.3.16)."""
     file.seek(0, 2)
     file.seek(max(0, file.tell() - _TAIL))

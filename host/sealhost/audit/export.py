@@ -24,6 +24,7 @@ from sealhost.audit.bundle import (
     roster_path,
     write_bundle,
 )
+from sealhost.audit.evidence import write_evidence
 from sealhost.audit.letters import EXPORTED
 from sealhost.audit.log import write_entries
 from sealhost.audit.manifest import build_manifest, build_receipt
@@ -148,3 +149,9 @@ def export_site(path: Path, database: Any, site: bytes, made: int, signer: Any) 
     """
     with database.read() as tx:
         return export_bundle(path, StoreSource(tx, site), site, made, signer.public_key, signer.sign)
+
+
+def export_evidence(path: Path, database: Any, site: bytes) -> int:
+    """Write a site's details, reasons, photographs and attachments into a file of their own; how many."""
+    with database.read() as tx:
+        return write_evidence(path, store.blobs(tx, site))

@@ -64,6 +64,10 @@ class Check(StrEnum):
     GIVEN_BACK = "given_back"
     NOT_INTERRUPTED = "not_interrupted"  # open at a boot, and nothing says that it ended
     REPORT_UNUSED = "report_unused"  # impressions reported of a request that the log never opened
+    # what is kept apart from what was signed
+    EVIDENCE_DIGEST = "evidence_digest"  # details, a reason or a photograph of other bytes than were signed
+    EVIDENCE_DAMAGED = "evidence_damaged"  # it cannot be read
+    EVIDENCE_UNSIGNED = "evidence_unsigned"  # nobody signed its digest
 
 
 class Rank(IntEnum):
@@ -76,6 +80,7 @@ class Rank(IntEnum):
     LOG = 4
     USE = 5
     REQUEST = 6
+    EVIDENCE = 7
     RECEIPT = 8
     UNSIGNED_MANIFEST = 9  # what a manifest without a good receipt says
 

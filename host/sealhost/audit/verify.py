@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sealwire import chain, cose, errors
 from sealwire.errors import DecodeError
 
 from sealhost.audit.bundle import MANIFEST, RECEIPT, Bundle, entries_path
+from sealhost.audit.evidence import check_evidence
 from sealhost.audit.findings import Check, Finding, Findings, Rank
 from sealhost.audit.ledger import LedgerLine, ledger_of
 from sealhost.audit.letters import check_letters
@@ -44,12 +46,13 @@ class BoxSummary:
 
 @dataclass
 class Result:
-    """What a verification says. ``ok`` only when nothing was found."""
+    """What a verification says. ``ok`` only when nothing was found; evidence: how many files fit, if any were given."""
 
     site: str
     made: int
     rosters: int = 0
     messages: int = 0
+    evidence: int | None = None
     boxes: list[BoxSummary] = field(default_factory=list)
     ledger: list[LedgerLine] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -69,6 +72,7 @@ class Result:
             "made": self.made,
             "rosters": self.rosters,
             "messages": self.messages,
+            "evidence": self.evidence,
             "boxes": [vars(box) for box in self.boxes],
             "ledger": [line.as_json() for line in self.ledger],
             "events": [{"box": e.box.hex(), "entry": e.seq, "time": e.time, "name": e.name} for e in self.events],
@@ -77,8 +81,11 @@ class Result:
         }
 
 
-def verify_bundle(bundle: Bundle, trust: Trust, verify: Verify) -> Result:
-    """Check everything that a bundle holds. Raises UnusableError when its manifest is none."""
+def verify_bundle(bundle: Bundle, trust: Trust, verify: Verify, evidence: Path | None = None) -> Result:
+    """Check everything that a bundle holds, and the evidence (a folder or ZIP file) that is kept apart from it.
+
+    Raises UnusableError when its manifest is none, or the evidence cannot be read at all.
+    """
     manifest = read_manifest(bundle.items[MANIFEST])
     site = manifest.site
     findings = Findings()
@@ -96,6 +103,8 @@ def verify_bundle(bundle: Bundle, trust: Trust, verify: Verify) -> Result:
         _replay(log, site, papers, verify, result)
     check_requests(papers)
     _note_silent_boxes(papers)
+    if evidence is not None:
+        result.evidence = check_evidence(evidence, letters, findings)
     result.ledger = ledger_of(papers, wordings)
     result.findings, result.notes = findings.ordered(), findings.notes
     return result

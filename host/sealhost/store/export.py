@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
 
-from sealhost.store.models import Box, Checkpoint, Entry, MattersMessage, Message, RosterMessage, SetAside
+from sealhost.store.models import Blob, Box, Checkpoint, Entry, MattersMessage, Message, RosterMessage, SetAside
 
 
 def messages(tx: Connection, site: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -54,3 +54,12 @@ def checkpoints(tx: Connection, site: bytes, box: bytes) -> Iterator[tuple[int, 
     here = (Checkpoint.site == site, Checkpoint.box == box)
     for row in tx.execute(select(Checkpoint.seq, Checkpoint.raw).where(*here).order_by(Checkpoint.seq)):
         yield row.seq, row.raw
+
+
+def blobs(tx: Connection, site: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(digest, salt and content) of all that is kept apart from what was signed, one at a time."""
+    digests = tx.execute(select(Blob.digest).where(Blob.site == site).order_by(Blob.digest)).scalars().all()
+    for digest in digests:
+        body = tx.execute(select(Blob.body).where(Blob.site == site, Blob.digest == digest)).scalar()
+        if body is not None:
+            yield digest, body
