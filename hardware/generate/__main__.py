@@ -77,7 +77,7 @@ def draw(root: Path) -> None:
         parse(source, output_formats=("png",), output_dir=source.parent, output_name=source.stem)
         picture = source.with_suffix(".png")
         with Image.open(picture) as drawn:
-            small = drawn.convert("P", palette=Image.Palette.ADAPTIVE, colors=32)
+            small = drawn.convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         small.save(picture, optimize=True)
         parse(source, output_formats=("svg",), output_dir=svg, output_name=source.stem)
 

@@ -36,13 +36,13 @@ def loads(board: Board, supply: str, driven: int) -> dict[str, Load]:
 
 
 def _fed(board: Board, name: str, supply: str) -> bool:
-    """Whether the supply reaches the rail, or the rail is where it begins."""
-    rail = board.rails.get(name)
-    if rail is None:
-        return False
-    if not rail.sources:
-        return name == {"mains": "VIN", "battery": "VBAT"}[supply]
-    return supply in rail.sources and _fed(board, rail.sources[supply], supply)
+    """Whether the supply reaches the rail, or the rail is where it begins. Rails that feed each other get nothing."""
+    for _ in board.rails:
+        rail = board.rails.get(name)
+        if rail is None or not rail.sources:
+            break
+        name = rail.sources.get(supply, "")
+    return name == {"mains": "VIN", "battery": "VBAT"}[supply]
 
 
 def _load(board: Board, name: str, supply: str, direct: dict[str, tuple[float, float]], seen: tuple[str, ...]) -> Load:
@@ -68,8 +68,8 @@ def _power(
 def overloads(board: Board, supply: str, driven: int) -> list[str]:
     """One line for each rail that would carry more than it may."""
     return [
-        f"rail {name}: {load.most:.0f} mA at worst from the {supply} with {driven} shutters driven, "
-        f"over its limit of {board.rails[name].limit_ma:.0f} mA"
+        f"rail {name}: {load.most:.0f} mA at worst from the {supply} with {driven} shutter"
+        f"{'' if driven == 1 else 's'} driven, over its limit of {board.rails[name].limit_ma:.0f} mA"
         for name, load in loads(board, supply, driven).items()
         if load.most > board.rails[name].limit_ma
     ]
@@ -114,7 +114,7 @@ def text(board: Board) -> str:
     ]
     driven = driven_at_once(board)
     for supply in SUPPLIES:
-        lines += [f"From the {supply}, {driven} shutter(s) driven at once:", ""]
+        lines += [f"From the {supply}, {driven} shutter{'' if driven == 1 else 's'} driven at once:", ""]
         lines += [f"  {'rail':8}{'volts':>18}{'usual mA':>10}{'worst mA':>10}{'limit mA':>10}{'used':>7}"]
         for name, load in loads(board, supply, driven).items():
             rail = board.rails[name]

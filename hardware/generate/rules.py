@@ -198,10 +198,20 @@ def supplies(board: Board) -> Iterator[str]:
                 yield f"rails.{name}.from: {supply!r} is no supply; known: {', '.join(budget.SUPPLIES)}"
             if source not in board.rails:
                 yield f"rails.{name}.from: unknown rail {source!r}"
-            elif source == name:
-                yield f"rails.{name}.from: feeds itself"
+            elif _circular(board, name, supply):
+                yield f"rails.{name}.from: feeds itself from the {supply}"
     for supply in budget.SUPPLIES:
         yield from budget.overloads(board, supply, 1)
+
+
+def _circular(board: Board, name: str, supply: str) -> bool:
+    """Whether the way up from a rail comes back to it."""
+    above = board.rails[name].sources.get(supply)
+    for _ in board.rails:
+        if above is None or above == name or above not in board.rails:
+            break
+        above = board.rails[above].sources.get(supply)
+    return above == name
 
 
 def cabling(board: Board) -> Iterator[str]:
