@@ -82,6 +82,42 @@ class Mosquitto:
             process.wait()
 
 
+class FencedMosquitto:
+    """A Mosquitto with the files that `sealhost broker config` wrote into `folder`, on the ports they name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "mosquitto.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> FencedMosquitto:
+        """Start it and return once it accepts connections on all its listeners."""
+        text = (self.folder / "mosquitto.conf").read_text(encoding="utf-8")
+        ports = [int(line.split()[1]) for line in text.splitlines() if line.startswith("listener ")]
+        with self.log.open("ab") as output:
+            command = [str(MOSQUITTO), "-c", str(self.folder / "mosquitto.conf")]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not all(_listens(port) for port in ports):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError("mosquitto did not start:\n" + self.log.read_text(encoding="utf-8"))
+            time.sleep(0.01)
+        return self
+
+    @property
+    def running(self) -> bool:
+        """Whether it is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self, *, politely: bool = False) -> None:
+        """End it; politely, so that it saves what it keeps. Safe to call twice."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate() if politely else process.kill()
+            process.wait()
+
+
 def free_port() -> int:
     """A TCP port on loopback that nobody uses at this moment."""
     with socket.socket() as probe:

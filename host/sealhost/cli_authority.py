@@ -143,7 +143,7 @@ def publish_list(desk: Desk) -> None:
     papers = publish.signed_matters(desk.profile, version)
     if not papers:
         raise ClientError("nothing_signed", command="authority matters sign")
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         results = publish.publish(desk.trust, session, papers, desk.timeout_s, now())
     for result in results.values():
         if result != errors.ACCEPTED:
@@ -247,7 +247,7 @@ def reset(
     words = [one.strip() for one in clears.split(",")]
     if not words or not all(one in CLEARS for one in words):
         raise typer.BadParameter("--clears tamper, clock, or tamper,clock")
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         place = compose.find_box(desk.trust.roster, box)
         anchor = find_anchor(desk, session, place)
         code = messages.long_code(place)

@@ -64,7 +64,7 @@ def request(
     if (desk.cases.matter(matter) or {}).get("abolished"):
         raise ClientError("matter_abolished", matter=matter)
     digest, blobs = cases.make_details(title, resident, purpose, attached)
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         anchor = find_anchor(desk, session, place.box)
         signed = compose.request(
             desk.profile,
@@ -118,7 +118,7 @@ def ready(
     wait_seconds: WaitSeconds = 600.0,
 ) -> None:
     """Say that you stand at the box: an approved request opens now, also for the second time."""
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         about = _my_request(desk, session, reference)
         start = find_anchor(desk, session, about["box"])
         _say_ready(desk, session, about)
@@ -153,7 +153,7 @@ def finish(
     reason_code: Annotated[int, typer.Option(min=0, max=255, help="Code of the reason.")] = 0,
 ) -> None:
     """End a request for good; the box closes at once. Before use it cancels the request."""
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         about = _my_request(desk, session, reference)
         kept = _signed_before(desk, about, "finish")
         if kept is None:
@@ -179,7 +179,7 @@ def report(
 ) -> None:
     """Declare how many impressions were made, with photographs of the stamped pages."""
     photographs = [salted(read_file(path)) for path in photo or ()]
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         about = _my_request(desk, session, reference)
         kept = _signed_before(desk, about, "report")
         if kept is None:

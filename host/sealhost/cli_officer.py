@@ -30,7 +30,7 @@ For = Annotated[str | None, typer.Option("--for", help="In whose place you decid
 @desk_command(officer_app, "list")
 def list_waiting(desk: Desk) -> None:
     """List the requests that wait for you."""
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         waiting = {one.reference: one for one in desk.cases.inbox(session)}
     found = [desk.cases.look(one, now=now()) for one in waiting.values()]
     text = "\n".join(request_line(desk, case) for case in found) or say("nothing")
@@ -93,7 +93,7 @@ def substitute(
     ask(yes)
     kept = compose.keep(desk.profile, signed, made=now())
     desk.profile.queue(kept)
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         desk.deliver(session, kept)
     code = messages.short_code(signed.reference)
     desk.result(
@@ -114,14 +114,14 @@ def day(desk: Desk, text: str, *, last: bool = False) -> int:
 
 
 def _find(desk: Desk, reference: str) -> Case:
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         return desk.cases.look(desk.cases.find(reference, session), now=now())
 
 
 def _decide(
     desk: Desk, reference: str, verdict: int, reason: tuple[str, int], principal: str | None, yes: bool
 ) -> None:
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         case = desk.cases.look(desk.cases.find(reference, session), now=now())
         person = None if principal is None else int(compose.person_of(desk.trust.roster, principal)["number"])
         kept = _decided_before(desk, case.request, verdict, person)

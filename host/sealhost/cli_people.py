@@ -77,7 +77,7 @@ def send(
         results: dict[bytes, int] = {}
         if waiting:
             desk.refresh()
-            with Session(desk.profile) as session:
+            with Session(desk.profile, desk.api) as session:
                 try:
                     results = Postman(session, desk.trust, lambda: desk.api).deliver(waiting, timeout)
                 except NoAnswerError:

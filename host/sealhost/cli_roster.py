@@ -100,7 +100,7 @@ def publish_roster(
             path = publish.roster_file(desk.profile.home / "papers", version, found[0].kid)
             raise ClientError("not_enough_signatures", have=have, need=need, path=path)
     desk.trust.judge_roster([one.raw for one in found])
-    with Session(desk.profile) as session:
+    with Session(desk.profile, desk.api) as session:
         results = publish.publish(desk.trust, session, found, desk.timeout_s, now())
     if errors.ACCEPTED not in results.values():
         raise RefusedError(errors.name_of(next(iter(results.values()))))

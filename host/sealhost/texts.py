@@ -135,6 +135,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The broker does not answer. What you signed is kept; run `send` later.",
         "消息服务器没有应答。已签署的内容已保存，稍后请运行 send。",
     ),
+    "broker_refused": (
+        "No connection: {detail}. What you signed is kept; run `send` later.",
+        "无法连接：{detail}。已签署的内容已保存，稍后请运行 send。",
+    ),
     "no_receipt": (
         "No receipt from the host within {seconds} s. The message is kept and goes out again with the next command or `send`; do not sign it anew.",
         "{seconds} 秒内没有收到主机回执。消息已保存，下次运行命令或 send 时会重发；请勿重新签署。",

@@ -43,6 +43,7 @@ class Api:
         self._site = profile.site.hex()
         self._client = client
         self._token: str | None = None
+        self._broker: tuple[str, str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -113,6 +114,15 @@ class Api:
         """The register of seal use as the host writes it."""
         return self._json("GET", f"/api/sites/{self._site}/ledger")
 
+    def broker_login(self) -> tuple[str, str] | None:
+        """(user, password) at the broker, as the host gives it out with a sign-in; None when it gives none.
+
+        Signs in if that was not done yet. ClientError when that fails.
+        """
+        if self._token is None:
+            self._token = self._signed_in(True)
+        return self._broker
+
     # --- files by digest ---
 
     def put_blob(self, digest: str, body: bytes) -> None:
@@ -168,7 +178,11 @@ class Api:
             raise ClientError("odd_answer", detail="challenge") from error
         signature = signer.sign(sign_in_text(self._profile.site, self._host, challenge))
         fields = {"kid": signer.kid.hex(), "challenge": challenge.hex(), "signature": signature.hex()}
-        return str(_object(_good(self._attempt("POST", "/api/session", None, {"json": fields}))).get("token"))
+        answer = _object(_good(self._attempt("POST", "/api/session", None, {"json": fields})))
+        login = answer.get("broker")
+        if isinstance(login, dict):
+            self._broker = str(login.get("user", "")), str(login.get("password", ""))
+        return str(answer.get("token"))
 
 
 def sign_in_text(site: bytes, host: bytes, challenge: bytes) -> bytes:

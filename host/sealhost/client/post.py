@@ -11,10 +11,10 @@ import contextlib
 import hashlib
 import os
 import queue
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -25,9 +25,11 @@ from sealhost.client.api import Api
 from sealhost.client.errors import ClientError, NoAnswerError
 from sealhost.client.profile import Kept, Profile
 from sealhost.client.trust import Trust
+from sealhost.links import LinkError
 from sealhost.links import Message as Mail
 from sealhost.links.address import BrokerAddress
 from sealhost.links.mqtt import MqttLink
+from sealhost.links.tls import client_context
 
 CONNECT_S = 10.0
 FIRST_REPEAT_S = 1.0
@@ -41,27 +43,33 @@ PROVISIONAL = (errors.NEWER_ROSTER, errors.TOO_FAST)
 
 
 class Session:
-    """One connection to the broker, hearing this key's inbox and the site's boxes. Use as a context manager."""
+    """One connection to the broker, hearing this key's inbox and the site's boxes. Use as a context manager.
 
-    def __init__(self, profile: Profile) -> None:
+    A broker's URL without a user name: `api` is asked for this key's login, and that goes over TLS only.
+    """
+
+    def __init__(self, profile: Profile, api: Api | None = None) -> None:
         self.profile = profile
+        self._no_login: ClientError | None = None
         self._mail: queue.Queue[Mail] = queue.Queue(MAX_WAITING)
         self._kept: list[Mail] = []
         self.boxes: deque[Mail] = deque(maxlen=MAX_BOX_MAIL)
         """What the boxes said so far, whoever was waiting for something else just then."""
-        self._link = self._make_link()
+        self._link = self._make_link(api)
 
-    def _make_link(self) -> MqttLink:
+    def _make_link(self, api: Api | None) -> MqttLink:
         settings = self.profile.settings
         if not settings.broker:
             raise ClientError("no_broker")
         try:
             address = BrokerAddress.parse(settings.broker)
-            tls = ssl.create_default_context(cafile=settings.ca_file or None) if address.tls else None
-        except (ValueError, OSError) as error:
+            tls = client_context(settings.ca_file or None) if address.tls else None
+        except (ValueError, LinkError) as error:
             raise ClientError("bad_broker", detail=error) from error
+        if address.tls and address.username is None and api is not None:
+            address = self._with_login(address, api)
         # A name of its own each time: two commands of one person must not throw each other out.
-        name = f"person-{self.profile.signer.kid.hex()[:12]}-{os.urandom(4).hex()}"
+        name = f"sealperson-{self.profile.signer.kid.hex()[:12]}-{os.urandom(4).hex()}"
         link = MqttLink(address, name, tls=tls, persistent=False)
         site, kid = self.profile.site, self.profile.signer.kid
         news, waiting = topics.inbox_filters(site, kid)
@@ -72,12 +80,28 @@ class Session:
         link.subscribe(status, self._arrived, retained=True)
         return link
 
+    def _with_login(self, address: BrokerAddress, api: Api) -> BrokerAddress:
+        """The address with this key's login, if the host gives one."""
+        try:
+            login = api.broker_login()
+        except ClientError as error:
+            self._no_login = error  # the broker may not ask for one
+            return address
+        return address if login is None else replace(address, username=login[0], password=login[1])
+
     def __enter__(self) -> Self:
         self._link.start()
-        if not self._link.wait_connected(CONNECT_S):
-            self._link.stop()
-            raise NoAnswerError("broker_unreachable")
+        end = time.monotonic() + CONNECT_S
+        while not self._link.wait_connected(0.1):
+            if self._link.refused or time.monotonic() > end:
+                self._link.stop()
+                raise self._unconnected()
         return self
+
+    def _unconnected(self) -> ClientError:
+        if not self._link.refused:
+            return NoAnswerError("broker_unreachable")
+        return NoAnswerError("broker_refused", detail=self._no_login or self._link.trouble)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

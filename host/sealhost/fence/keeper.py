@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from sealhost.services.context import Context
 _log = structlog.get_logger(__name__)
 
 RETRY_S = 30
+SETTLE_S = 0.2
+"""Mosquitto looks for signals ten times a second: what is published sooner is still judged by the old list."""
 CERTIFICATES_S = 3600
 """How often certificates are looked at, in seconds."""
 
@@ -71,8 +74,11 @@ class Keeper:
         if certificates:
             self._reload_due |= self._broker.renew_server()
         self._reload_due |= self._broker.refresh(places(self._context))
-        if self._reload_due and not self._broker.reload():
-            _log.info("no Mosquitto runs in the broker's folder: it reads the files when it starts")
+        if self._reload_due:
+            if self._broker.reload():
+                time.sleep(SETTLE_S)
+            else:
+                _log.info("no Mosquitto runs in the broker's folder: it reads the files when it starts")
         self._reload_due = False
 
 

@@ -100,6 +100,7 @@ class MqttLink:
         self._connected = threading.Event()
         self._stopping = threading.Event()
         self._trouble = ""
+        self._refused = False
         self._failure = ""  # what paho said last of the socket
         self._told = False  # whether the trouble of this attempt is known
         self._connection = 0  # counts connections: a packet id means something only within one
@@ -146,6 +147,11 @@ class MqttLink:
         Connecting is tried again whatever it says.
         """
         return self._trouble
+
+    @property
+    def refused(self) -> bool:
+        """Whether the trouble is one that waiting does not mend: a certificate, a name or a password."""
+        return self._refused and bool(self._trouble)
 
     def start(self) -> None:
         """Begin connecting in the background. RuntimeError when already started."""
@@ -209,7 +215,7 @@ class MqttLink:
         self, client: paho.Client, userdata: object, flags: paho.ConnectFlags, reason: Any, properties: object
     ) -> None:
         if reason.is_failure:
-            self._tell_trouble(f"it refused this user name, password or client id ({reason})")
+            self._tell_trouble(f"it refused this user name, password or client id ({reason})", refused=True)
             return
         with self._lock:
             self._trouble = ""
@@ -225,7 +231,8 @@ class MqttLink:
 
     def _on_connect_fail(self, client: paho.Client, userdata: object) -> None:
         error = sys.exc_info()[1]  # paho calls this where it caught what went wrong, and does not pass it on
-        self._tell_trouble("it does not answer" if error is None else explain(error))
+        why = "it does not answer" if error is None else explain(error)
+        self._tell_trouble(why, refused=isinstance(error, ssl.SSLError))
 
     def _on_disconnect(
         self, client: paho.Client, userdata: object, flags: paho.DisconnectFlags, reason: Any, properties: object
@@ -240,13 +247,15 @@ class MqttLink:
             _log.warning("lost the broker: %s", reason)
         elif not self._told:
             # With TLS 1.3 a client learns only now that its certificate was not taken.
-            self._tell_trouble(explain_text(self._failure) or f"it ended the connection before accepting it ({reason})")
+            why = explain_text(self._failure)
+            self._tell_trouble(why or f"it ended the connection before accepting it ({reason})", refused=bool(why))
 
     def _on_paho_log(self, client: paho.Client, userdata: object, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
             self._failure = text
 
-    def _tell_trouble(self, why: str) -> None:
+    def _tell_trouble(self, why: str, *, refused: bool) -> None:
+        self._refused = refused
         self._trouble, self._told = f"the broker at {self._address.host}:{self._address.port}: {why}", True
         _log.warning("%s; trying again", self._trouble)
 

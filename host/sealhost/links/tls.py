@@ -63,6 +63,8 @@ def explain(error: BaseException) -> str:
         return explain_text(f"{error.reason} {error}") or f"TLS fails: {error.reason or error}"
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
+    if isinstance(error, ConnectionResetError):
+        return "it ends the connection while it is made: does it speak TLS on this port?"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
@@ -77,10 +79,10 @@ def explain_text(text: str) -> str:
 _VERIFY = {
     9: "its certificate is not valid yet: look at this machine's clock",
     10: "its certificate has expired: renew it on the broker's side",
-    18: "its certificate is self-signed and not the one in broker_ca_file",
-    19: "its certificate comes from a CA that is not trusted here: look at broker_ca_file",
-    20: "its certificate comes from a CA that is not trusted here: look at broker_ca_file",
-    21: "its certificate comes from a CA that is not trusted here: look at broker_ca_file",
+    18: "its certificate is self-signed and not among the CA certificates that were set",
+    19: "its certificate comes from a CA that is not trusted here: look at the CA file that was set",
+    20: "its certificate comes from a CA that is not trusted here: look at the CA file that was set",
+    21: "its certificate comes from a CA that is not trusted here: look at the CA file that was set",
     62: "its certificate is for another host name: use a name that stands in it",
     64: "its certificate is for another address: use an address that stands in it",
 }
