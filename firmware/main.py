@@ -62,10 +62,12 @@ async def set_up(board: object, me: object, screen: Screen) -> None:
     from sealbox.serial_link import SerialLink
 
     line = SerialLink(board, me, DATA, None)
-    await screen.show(display.unset(me))
+    await screen.show(display.said(display.UNSET, messages.long_code(me.kid)))
     tasks = (asyncio.create_task(feed(board)), asyncio.create_task(line.run()))
     await line.told.wait()
-    await screen.show(display.told(me, line.fields))
+    told = line.fields
+    code = messages.site_code(told["site"], told["authority"], told["threshold"])
+    await screen.show(display.said(display.TOLD, code, messages.long_code(me.kid)))
     while board.button():
         await asyncio.sleep_ms(50)
     for task in tasks:
@@ -176,7 +178,7 @@ async def main(board: object) -> None:
     for bay in range(1, board.bays + 1):
         board.close(bay)
     screen = Screen(board)
-    await screen.show(display.starting())
+    await screen.show(display.said(display.STARTING))
     try:
         mount(board)
         me = identity.load(DATA, board, "log" in os.listdir(DATA))
@@ -186,8 +188,9 @@ async def main(board: object) -> None:
             board.reset()  # what setting up took in memory is free again
         parts = wire(board, me, fields, screen)
     except (OSError, LogCorrupt, SealwireError, identity.KeyLost) as error:
-        print("out of order:", repr(error))
-        await screen.show(display.broken(repr(error)))
+        what = repr(error)
+        print("out of order:", what)
+        await screen.show(display.said(display.BROKEN, what[:16], what[16:32]))
         await feed(board)
     await serve(board, me, fields, screen, *parts)
 

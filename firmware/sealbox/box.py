@@ -22,16 +22,21 @@ _TRAVEL_MS = const(2500)  # a shutter that has not arrived by then is stuck
 _PAUSE_MS = const(400)  # lets the spring pull back before the second try
 _TRIES = const(2)
 _IDLE_MS = const(2000)  # how long the loop sleeps at most; well under the watchdog's time
-_REFRESH_MS = const(1000)  # the display counts seconds while a bay is open
 _BEYOND = const(50)  # presses counted above what was approved: more is no hand, and would fill the log
 
 _RESERVED = (chain.PRESS, chain.CLOSED, chain.JAM, chain.TAMPER, chain.FORCED)  # what tells of a use or of an attack
 _FLUTTERING = (chain.SEAL, chain.POWER, chain.FORCED)  # what a loose contact would repeat
 _NOTES_PER_HOUR = const(30)  # of each of these: one that flutters must not hide another
 
-_ALARM = (400, 200, 400, 200, 400)
-_OPENED = (80,)
-_COUNTED = (40,)
+_SOON_MS = const(5000)  # so long before the end of a window the box says so, unless the window is hardly longer
+
+# What the buzzer says, each unlike the others in rhythm: milliseconds on, off, on, ... All of them end.
+_OPENED = const((80, 80, 80))
+_COUNTED = const((40,))
+_LAST = const((500,))
+_SOON = const((60, 940, 60, 940, 60, 940, 60, 940, 60))
+_ALARM = const((400, 200, 400, 200, 400, 200, 400, 200, 400))
+_ALARMS_PER_HOUR = const(20)  # a loose contact must not make the box scream all night
 
 
 class Bay:
@@ -55,6 +60,7 @@ class Bay:
         self.paused = False  # between two tries
         self.due = None  # ticks at which a shutter must have arrived, or a pause is over
         self.closes_at = None  # ticks at which the window ends; for the display
+        self.soon_at = None  # ticks at which the box says that it will
         self.window_ms = 0
         self.seal = True
         self.seal_logged = True
@@ -75,6 +81,7 @@ class Box:
         self._changed = changed
         self.housing = Housing(self)
         self._rates = [Rate(_NOTES_PER_HOUR) for _ in _FLUTTERING]
+        self._alarms = Rate(_ALARMS_PER_HOUR)
         now = board.ticks_ms()
         self.bays = [Bay(number, now) for number in range(1, board.bays + 1)]
         for bay in self.bays:
@@ -170,7 +177,8 @@ class Box:
 
     def sound_alarm(self) -> None:
         """Somebody must come."""
-        self.board.buzz(_ALARM)
+        if self._alarms.take(self.board.ticks_ms()):
+            self.board.buzz(_ALARM)
 
     def recheck(self, request: bytes) -> None:
         """After a loose message: close the bay whose request is no longer approved."""
@@ -201,8 +209,8 @@ class Box:
             due = bay.presses.due_ms(now)
             if due is not None:
                 sleep = min(sleep, due + 1)
-            if bay.state == states.OPEN:
-                sleep = min(sleep, _REFRESH_MS)
+            if bay.state == states.OPEN and bay.soon_at is not None:
+                sleep = min(sleep, max(0, ticks_diff(bay.soon_at, now)))
         return sleep
 
     def poll(self) -> None:
@@ -225,6 +233,9 @@ class Box:
             self._event(bay, states.SHUTTER_CLOSED)
         elif not closed:
             self._event(bay, states.SHUTTER_LEFT)
+        if bay.state == states.OPEN and bay.soon_at is not None and ticks_diff(now, bay.soon_at) >= 0:
+            bay.soon_at = None
+            board.buzz(_SOON)
         if bay.due is not None and ticks_diff(now, bay.due) >= 0:
             self._late(bay)
         if bay.state == states.LOCKED and bay.request is not None:
@@ -264,6 +275,7 @@ class Box:
             print("bay %d %s" % (bay.number, states.NAMES[bay.state]))
             if bay.state == states.OPEN:
                 bay.closes_at = ticks_add(self.board.ticks_ms(), bay.window_ms)
+                bay.soon_at = ticks_add(bay.closes_at, -_SOON_MS) if bay.window_ms > 2 * _SOON_MS else None
                 self.board.buzz(_OPENED)
         if bay.state != before or states.COUNT in actions:
             self._changed(False)
@@ -301,7 +313,10 @@ class Box:
         """One more press was counted: log it, and those before it that flash did not take."""
         bay.cause = bay.cause or (chain.LAST_IMPRESSION if bay.pressed >= bay.spends else 0)
         self._log_presses(bay)
-        self.board.buzz(_COUNTED)
+        if bay.pressed > bay.spends:
+            self.sound_alarm()
+        else:
+            self.board.buzz(_LAST if bay.pressed == bay.spends else _COUNTED)
 
     def _log_presses(self, bay: Bay) -> bool:
         while bay.logged < bay.pressed:

@@ -12,13 +12,12 @@ wrong with the box comes before what may wait; several things are said in turn.
 """
 
 from micropython import const
-from sealwire.messages import long_code, short_code, site_code
+from sealwire.messages import short_code
 
 from sealbox import states
 from sealbox.board import ticks_diff
 
 _TURN_MS = const(3000)  # of what is said in turn
-_PART = const(16)  # characters of an error that fit a row
 
 _NUMBERS = const("❶❷❸❹")
 
@@ -90,31 +89,16 @@ _OFFLINE = const(37)
 _NO_HOST = const(38)
 _ON_BATTERY = const(39)
 _READY = const(40)
-_STARTING = const(41)
-_UNSET = const(42)
-_TOLD = const(43)
-_BROKEN = const(44)
+STARTING = 41
+UNSET = 42
+TOLD = 43
+BROKEN = 44
 
 
-def starting() -> "list[str]":
-    """From power-on until the box knows how it stands."""
-    return _text(_STARTING).split("|")
-
-
-def unset(identity: object) -> "list[str]":
-    """Before the box is set up."""
-    return (_text(_UNSET) % long_code(identity.kid)).split("|")
-
-
-def told(identity: object, fields: dict) -> "list[str]":
-    """Just set up: both codes are to be compared with those on the computer."""
-    code = site_code(fields["site"], fields["authority"], fields["threshold"])
-    return (_text(_TOLD) % (code, long_code(identity.kid))).split("|")
-
-
-def broken(what: str) -> "list[str]":
-    """The box cannot work, and says why."""
-    return (_text(_BROKEN) % (what[:_PART], what[_PART : 2 * _PART])).split("|")
+def said(number: int, *parts: str) -> "list[str]":
+    """The rows before the box is in use: STARTING; UNSET, with the box's code; TOLD, just set up, with the codes of
+    site and box, to be compared with those on the computer; BROKEN, with two rows about why it cannot work."""
+    return (_text(number) % parts).split("|")
 
 
 def rows(box: object, online: bool, unanswered: bool, now: int) -> "list[str]":
@@ -123,14 +107,14 @@ def rows(box: object, online: bool, unanswered: bool, now: int) -> "list[str]":
     serving, idle = [], []
     for bay in box.bays:
         (idle if bay.request is None else serving).append(bay)
-    said = _said(box, online, unanswered, bool(serving))
+    notices = _notices(box, online, unanswered, bool(serving))
     shown = []
-    if said:
-        shown = _text(said[turn % len(said)]).split("|")
+    if notices:
+        shown = _text(notices[turn % len(notices)]).split("|")
     elif len(serving) == 1:
         shown = _serving(serving[0], _ALONE, now)
     # Two rows for each bay that serves, and the rows that are left one for each of the others.
-    beside = len(serving) > 1 and not said
+    beside = len(serving) > 1 and not notices
     for bays in (() if len(shown) == 3 else serving, idle):
         left = (4 - len(shown)) // (2 if beside else 1)
         for n in range(min(left, len(bays))):
@@ -139,7 +123,7 @@ def rows(box: object, online: bool, unanswered: bool, now: int) -> "list[str]":
     return shown
 
 
-def _said(box: object, online: bool, unanswered: bool, serving: bool) -> "list[int]":
+def _notices(box: object, online: bool, unanswered: bool, serving: bool) -> "list[int]":
     """The texts about the whole box; while a bay serves a request only what closes it, or keeps its log from flash."""
     failed = False
     for bay in box.bays:
@@ -155,11 +139,11 @@ def _said(box: object, online: bool, unanswered: bool, serving: bool) -> "list[i
         (_NO_HOST, not serving and online and unanswered),
         (_ON_BATTERY, not serving and not box.board.mains_ok()),
     )
-    said = []
+    notices = []
     for number, holds in found:
         if holds:
-            said.append(number)
-    return said or ([] if serving else [_READY])
+            notices.append(number)
+    return notices or ([] if serving else [_READY])
 
 
 def _text(number: int) -> str:

@@ -31,7 +31,7 @@ _TIGHT = const(7)  # letters of a row that is too wide otherwise; then also:
 _TIGHT_HYPHEN = const(5)
 _TIGHT_SPACE = const(4)
 
-_TWICE = b"\x00\x03\x0c\x0f\x30\x33\x3c\x3f\xc0\xc3\xcc\xcf\xf0\xf3\xfc\xff"  # four bits, each twice
+_TWICE = const(b"\x00\x03\x0c\x0f\x30\x33\x3c\x3f\xc0\xc3\xcc\xcf\xf0\xf3\xfc\xff")  # four bits, each twice
 
 
 class Screen:

@@ -73,11 +73,11 @@ def every_bay(number: int) -> list:
 
 
 def main() -> None:
-    me = Thing(kid=bytes(range(16)))
-    show("starting", display.starting())
-    show("unset", display.unset(me))
-    show("told", display.told(me, {"site": bytes(16), "authority": [bytes(32)], "threshold": 1}))
-    show("broken", display.broken("LogCorrupt('segment 3: chain broken, and this is a long text')"))
+    site, me = "ZSEC-T0A1-5HE4-04YP", "S34W-NJYC-SQ7C-ZM6H"
+    show("starting", display.said(display.STARTING))
+    show("unset", display.said(display.UNSET, me))
+    show("told", display.said(display.TOLD, site, me))
+    show("broken", display.said(display.BROKEN, "LogCorrupt('Segm", "ent 3: WMQWMQWMQ"))
     idle = [bay(1), bay(2)]
     in_use("ready", box(idle))
     in_use("offline", box(idle), online=False)
