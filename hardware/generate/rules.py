@@ -14,7 +14,7 @@ from hardware.generate.model import Board, Part
 BAY_ROLES = ("solenoid", "spring", "closed switch", "open switch", "press sensor", "seal sensor", "magnet")
 BOX_ROLES = (
     *("module", "adapter", "charger", "battery", "boost", "clock", "clock cell", "display", "buzzer", "button"),
-    *("lid switch", "tamper loop", "tamper end", "usb", "lock"),
+    *("lid switch", "key trip", "tamper loop", "tamper end", "usb", "lock"),
 )
 """Without one of these it is no box of ours."""
 

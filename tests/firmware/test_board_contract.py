@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 BOARD = Path(__file__).resolve().parents[2] / "firmware" / "sealbox" / "board"
-BOARDS = sorted(set(BOARD.glob("*.py")) - {BOARD / "__init__.py", BOARD / "contract.py", BOARD / "sim_link.py"})
+BOARDS = [path for path in (BOARD / "sim.py", BOARD / "esp32s3.py") if path.exists()]
 
 
 def methods(path: Path) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ SEAL = (10, 17)
 TAMPER = const(1)
 # half the battery's voltage
 BATTERY = const(2)
-# normally closed contact held by the lid: high when the lid is open or the wire is cut
+# contacts that the shut lid and the armed trip hold closed: high when the lid is open, the key was used, or a wire cut
 LID = const(11)
 # high: the 12 V supply is there
 MAINS = const(12)
