@@ -32,7 +32,6 @@ STABLE_MS = const(10000)
 MAX_CONTROL = const(1024)
 # Below this a header and its payload are sent as one segment; above it, copying costs more than a second segment.
 _JOIN = const(1024)
-_SYSTEM_ERRORS = const(256)  # what is beyond is mbedTLS's own
 _TimedOut = asyncio.TimeoutError  # MicroPython has no builtin of that name
 _TCP_NODELAY = const(1)
 _IPPROTO_TCP = const(6)
@@ -178,7 +177,7 @@ class MqttClient:
         except ValueError as error:  # how a certificate that is not good shows
             raise MqttError("TLS: " + str(error).strip().replace("\n", ", ")) from None
         except OSError as error:
-            if not isinstance(error.errno, int) or abs(error.errno) < _SYSTEM_ERRORS:
+            if self._wrapped is None:
                 raise
             raise MqttError("TLS: the handshake failed, {}".format(error)) from None
 
