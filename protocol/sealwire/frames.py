@@ -86,14 +86,14 @@ class Reader:
             self._take(data, start, end if end >= 0 else len(data))
             if end < 0:
                 return
+            start = end + 1
             if self._code:
-                good = not self._judge()
+                good, body = not self._judge(), self._body()
+                self._forget()  # first: who has what they waited for asks for no more of these bytes
                 if good:
-                    yield self._body()
+                    yield body
                 else:
                     self.skipped += 1
-            self._forget()
-            start = end + 1
 
     def _forget(self) -> None:
         """A line ended."""

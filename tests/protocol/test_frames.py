@@ -68,6 +68,13 @@ def test_half_a_frame_costs_only_itself(bodies, cut):
     assert read(frames.Reader(), stream)[-len(bodies) + 1 :] == bodies[1:]
 
 
+def test_who_takes_one_frame_and_leaves_the_rest_of_its_bytes_finds_the_next_one_whole():
+    reader = frames.Reader()
+    for body in (b"first", b"second", b"third"):
+        assert bytes(next(iter(reader.feed(frames.encode(body))))) == body
+    assert reader.skipped == 0
+
+
 @given(st.lists(st.integers(1, 20000), min_size=1, max_size=9))
 @settings(max_examples=20)
 def test_line_without_an_end_is_skipped_once(sizes):
