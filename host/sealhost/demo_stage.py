@@ -89,7 +89,7 @@ class Wire:
         self.site = site
         self._heard: list[Heard] = []
         self._news = threading.Condition()
-        self._link = MqttLink(BrokerAddress.parse(broker), f"demo-{secrets.token_hex(4)}", persistent=False)
+        self._link = MqttLink(BrokerAddress.parse(broker), f"sealdemo-{secrets.token_hex(4)}", persistent=False)
         self._link.subscribe(f"{topics.PREFIX}{topics.hexed(site)}/#", self._hear, retained=True)
         self._link.start()
         expect(self._link.wait_connected(WAIT_S), "the broker does not answer")

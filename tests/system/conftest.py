@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import Broker, broker, make_broker, mosquitto, rumqttd  # noqa: F401
+from tests.system.fenced import SiteFence
 from tests.system.site import Site
 from tests.system.stage import Stage
 
@@ -24,7 +25,7 @@ class Sites:
     def __init__(self, folder: Path, image: tuple[Path, ...]) -> None:
         self._folder = folder
         self._image = image
-        self._made: dict[str, tuple[Site, Broker]] = {}
+        self._made: dict[str, tuple[Site, Broker | SiteFence]] = {}
         self._count = 0
 
     def get(self, kind: str) -> Site:
@@ -32,7 +33,7 @@ class Sites:
         if kind not in self._made:
             self._count += 1
             folder = self._folder / f"{kind}-{self._count}"
-            started = make_broker(kind, folder / "broker")
+            started = SiteFence() if kind == "tls" else make_broker(kind, folder / "broker")
             self._made[kind] = (Site(folder, started, self._image), started)
         return self._made[kind][0]
 
@@ -81,7 +82,7 @@ def own_site(tmp_path: Path, rumqttd: Broker, firmware_image: tuple[Path, ...]) 
         yield made
 
 
-@pytest.fixture(params=["rumqttd", "mosquitto"])
+@pytest.fixture(params=["rumqttd", "mosquitto", "tls"])
 def either_site(request: pytest.FixtureRequest, sites: Sites) -> Iterator[Site]:
     """A whole site, once on each kind of broker."""
     yield from _lend(sites, request.param)

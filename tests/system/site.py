@@ -32,6 +32,7 @@ from hardware.sim import VirtualBox
 from tests.brokers import Broker
 from tests.host.daemon import Everybody, HostProcess, eventually
 from tests.host.village import People
+from tests.system.fenced import FencedEverybody, SiteFence
 
 WAIT_S = 30.0  # before a wait gives up; never a pass mark
 BAY = 1
@@ -114,10 +115,18 @@ class PublishedBox:
 
 
 class Site:
-    """The whole. `broker` None: the host's embedded one, which ends with it. `through`: where the host connects to."""
+    """The whole. `broker` None: the host's embedded one, which ends with it; a SiteFence: Mosquitto with TLS.
+
+    `through` and `box_through`: where host and box connect to, if not to the broker itself.
+    """
 
     def __init__(
-        self, folder: Path, broker: Broker | None, image: tuple[Path, ...], through: str | None = None
+        self,
+        folder: Path,
+        broker: Broker | SiteFence | None,
+        image: tuple[Path, ...],
+        through: str | None = None,
+        box_through: str | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -127,8 +136,12 @@ class Site:
         self.people.keys["stranger"] = keys.generate()
         self.neighbour = _neighbour(self.people)
         self.box = VirtualBox(folder / "box", bays=2, modules=image)
-        url = None if broker is None else f"mqtt://{broker.host}:{broker.port}"
+        self.fence = broker if isinstance(broker, SiteFence) else None
+        url = None if broker is None or self.fence else f"mqtt://{broker.host}:{broker.port}"
         self.host = HostProcess(folder / "host", self.people, through or url)
+        self._box_through = box_through
+        if self.fence is not None:
+            url = self.fence.begin(self.host.home)
         self._add_neighbour()
         self._closing: list[Callable[[], object]] = []
         self._made = 0
@@ -155,7 +168,10 @@ class Site:
         self.ear = Ear(self.url, self.site)
         self._closing.append(self.ear.close)
         address = BrokerAddress.parse(self.url)
-        self.everybody = Everybody(self.people, address.host, address.port)
+        if self.fence is None:
+            self.everybody = Everybody(self.people, address.host, address.port)
+        else:
+            self.everybody = FencedEverybody(self.people, self.fence)
         self._closing.append(self.everybody.stop)
         self._closing.append(self.box.stop)
         self.box.start()
@@ -172,13 +188,21 @@ class Site:
         self.box.hold_button()
         found = demo_stage.sealhost(
             *("box", "provision", "--port", self.box.console_path, "--site", self.site.hex()),
-            *("--authority", self.people.authority.public_key.hex(), "--broker", self.url),
+            *("--authority", self.people.authority.public_key.hex(), *self._box_broker()),
         )
         self.box.release_button()
         self.published = PublishedBox(self.ear, bytes.fromhex(found["public"]))
         box: Any = self.published
         self.people.box = box
         self.kid = bytes.fromhex(found["kid"])
+
+    def _box_broker(self) -> list[str]:
+        """What the box is told of its broker."""
+        if self.fence is None:
+            return ["--broker", self._box_through or self.url]
+        kid = demo_stage.sealhost("box", "hello", "--port", self.box.console_path)["kid"]
+        password = self.fence.password(kid)
+        return ["--broker", f"mqtt://{kid}:{password}@{self.fence.host}:{self.fence.port}"]
 
     def close(self) -> None:
         """End everything, in whatever state it is."""
@@ -256,7 +280,7 @@ class Site:
         kept: queue.Queue[bytes] = queue.Queue()
         end = time.monotonic() + WAIT_S
         while time.monotonic() < end:
-            link = MqttLink(address, f"later-{secrets.token_hex(4)}", persistent=False)
+            link = MqttLink(address, f"seal-later-{secrets.token_hex(4)}", persistent=False)
             link.subscribe(topic, lambda mail: kept.put(mail.payload) if mail.retained else None, retained=True)
             link.start()
             try:
