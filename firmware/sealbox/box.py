@@ -35,7 +35,7 @@ _OPENED = const((80, 80, 80))
 _COUNTED = const((40,))
 _LAST = const((500,))
 _SOON = const((60, 940, 60, 940, 60, 940, 60, 940, 60))
-_ALARM = const((400, 200, 400, 200, 400, 200, 400, 200, 400))
+_ALARM = const((800, 200, 800, 200, 800))
 _ALARMS_PER_HOUR = const(20)  # a loose contact must not make the box scream all night
 
 
