@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from sealhost.audit.bundle import checkpoint_path, entries_path
 from sealhost.audit.log import Line, read_lines
-from sealhost.signing.keys import Signer
 from sealwire import cbor, chain, messages
 
 from tests.host.bundles import SITE, Box
@@ -173,7 +172,7 @@ class Logs:
             if heads[seq] == message["head"] and seq == message["seq"]:
                 continue
             payload = messages.payload(messages.CHECKPOINT, {**message.fields, "seq": seq, "head": heads[seq]})
-            by: Signer = box.key if how == BY_BOX else self.shelf.keys_for(message).peer
+            by: forging.Signer = box.key if how == BY_BOX else self.shelf.keys_for(message).peer
             kid = by.kid if how == WRONG_KEY else box.key.kid
             raw = forging.sign(messages.CHECKPOINT, SITE, kid, payload, by)
             del items[path]

@@ -5,15 +5,15 @@ Guarantees: what comes out has the form of a message, whatever its payload holds
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from sealhost.signing.keys import Signer
 from sealwire import cbor, cose, messages
 from sealwire.messages import Message
 
-from tests.tampering.changes import Change
+from tests.tampering.changes import Change, changes, least
 
 KEPT = "signature kept"
 FORGED = "signed by another in the signer's name"
@@ -41,6 +41,17 @@ class Forgery:
     def name(self) -> str:
         """As a test's name."""
         return f"{messages.names()[self.number]}.{self.field or 'whole'} {self.how}, {self.signing}"
+
+
+class Signer(Protocol):
+    """A signing key of any room."""
+
+    @property
+    def kid(self) -> bytes:
+        """Its name."""
+
+    def sign(self, data: bytes) -> bytes:
+        """A signature."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,29 @@ def forgeries(message: Message, changes: Iterator[Change], keys: Keys) -> Iterat
         yield Forgery(message.number, "", "unaltered", signing, raw)
     for how, raw in envelopes(message):
         yield Forgery(message.number, "", how, HEADER, raw)
+
+
+def chosen(messages_of_type: Sequence[Message], keys: Keys, rng: random.Random, instances: int | None) -> list[Forgery]:
+    """Every field of some messages of one type under every signature: so often, or in every way (None)."""
+    values = [wire_value(message) for message in messages_of_type]
+    found: dict[tuple[str, str, str], list[Forgery]] = {}
+    for message, value in zip(messages_of_type, values, strict=True):
+        others = [other for other in values if other is not value]
+        made = changes(messages.fields_of(message.number), value, others, rng)
+        for forgery in forgeries(message, made, keys):
+            key = (forgery.field, forgery.signing, "" if forgery.field else forgery.how)
+            found.setdefault(key, []).append(forgery)
+    if instances is None:
+        return [forgery for candidates in found.values() for forgery in candidates]
+    return [one for candidates in found.values() for one in rng.sample(candidates, min(instances, len(candidates)))]
+
+
+def least_message(number: int, site: bytes, by: Signer) -> Message:
+    """A signed message with the least value in every field, the optional ones among them: of a type that no story
+    tells of.
+    """
+    value = {field.number: least(field) for field in messages.fields_of(number)}
+    return messages.read(sign(number, site, by.kid, cbor.encode(value), by), site)
 
 
 def envelopes(message: Message) -> Iterator[tuple[str, bytes]]:
