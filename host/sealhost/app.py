@@ -21,7 +21,9 @@ from typing import IO, Any
 import structlog
 
 from sealhost.config import Settings
-from sealhost.fence.broker import BrokerFiles
+from sealhost.fence import FenceError
+from sealhost.fence.broker import CA_FOLDER, BrokerFiles
+from sealhost.fence.ca import CertificateAuthority
 from sealhost.fence.keeper import Keeper, OwnCertificate
 from sealhost.links import Delivery, LinkError, LinkFullError, Message, PayloadTooLargeError
 from sealhost.links.address import BrokerAddress
@@ -31,6 +33,7 @@ from sealhost.links.tls import client_context, load_certificate
 from sealhost.services.access import Access
 from sealhost.services.context import Context, Send
 from sealhost.services.host import Host
+from sealhost.services.renewal import Renewal
 from sealhost.services.timers import Due
 from sealhost.services.views import Views
 from sealhost.signing import keys
@@ -89,6 +92,7 @@ class Daemon:
         self._broker: EmbeddedBroker | None = None
         self._link: MqttLink | None = None
         self._fence: Keeper | None = None
+        self._renewal = Renewal(context, self._open_ca, FenceError)
         self._tls: ssl.SSLContext | None = None
         self._certificate: OwnCertificate | None = None
         self._web: WebServer | None = None
@@ -172,6 +176,11 @@ class Daemon:
 
     def _make_access(self) -> Access:
         return Access(self.context, None if self._fence is None else self._fence.login)
+
+    def _open_ca(self) -> CertificateAuthority | None:
+        """The CA of this home, None without one."""
+        folder = self.settings.home / CA_FOLDER
+        return CertificateAuthority.load(folder, self.context.now) if (folder / "index.json").is_file() else None
 
     def _keep_fence(self) -> None:
         if self._fence is not None:
@@ -299,6 +308,7 @@ class Daemon:
                 return
             try:
                 self._keep_fence()
+                self._renewal.tick()
                 self._publish(self.host.tick())
                 self._flush()
                 self._forget_delivered()

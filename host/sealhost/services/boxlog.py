@@ -35,11 +35,11 @@ FORGOTTEN_S = limits.OPEN_SECONDS + 2 * CLOSING_S
 """A box proves what it says of requests and clocks by then; entries that stay unproven were not the box's."""
 _PROVEN_SOON = (
     *(chain.INTENT, chain.PRESS, chain.CLOSED, chain.INTERRUPTED),
-    *(chain.DECISION, chain.FINISH, chain.TIME, chain.RESET),
+    *(chain.DECISION, chain.FINISH, chain.TIME, chain.RESET, chain.LINK),
 )
 PASSING = (
     *(errors.TOO_FAST, errors.NEWER_ROSTER, errors.NO_ROSTER),
-    *(errors.BAY_BUSY, errors.LOG_FULL, errors.FLASH_FAILED),
+    *(errors.BAY_BUSY, errors.CLOCK_LOST, errors.LOG_FULL, errors.FLASH_FAILED),
 )
 """Reasons of a box that are not its last word: the same message passes later."""
 
