@@ -340,7 +340,7 @@ def test_seal_taken_out_while_locked_is_an_alarm(traced: Stage) -> None:
     traced.box.remove_seal(COMMITTEE)
     assert traced.wait_entry(chain.SEAL)["present"] == 0
     assert len(traced.box.buzzes()[-1]) == 5, "the alarm"
-    traced.box.wait_display("seal missing", WAIT)
+    traced.box.wait_display("no seal", WAIT)
 
 
 # The press sensor
