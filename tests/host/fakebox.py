@@ -35,6 +35,7 @@ class FakeBox:
         self.head = chain.genesis(site)
         self.boot = 0
         self.clock_set = 1
+        self.credentials: list[Message] = []  # those it took
         self.challenges: dict[int, tuple[bytes, bytes]] = {}  # bay to (nonce, raw)
         self.open: dict[int, bytes] = {}  # bay to request
         self.opened: list[bytes] = []  # requests, once for each opening
@@ -165,6 +166,8 @@ class FakeBox:
             self.challenges.clear()
             self.write(chain.TIME, utc=message["utc"], message=message.reference)
             self._say(self.checkpoint())
+        elif message.number == messages.CREDENTIALS:
+            self._renew(message)
         elif message.number == messages.DECISION:
             number = self._person(message)["number"]
             optional = {"for": message["for"]} if message.get("for") is not None else {}
@@ -177,6 +180,16 @@ class FakeBox:
             number = self._person(message)["number"]
             self.write(chain.FINISH, request=message["request"], reason=0, person=number, message=message.reference)
             self._say(self.checkpoint())
+
+    def _renew(self, message: Message) -> None:
+        message.check(self._host_key(message), keys.verify)
+        if not self.clock_set:
+            raise Refused(errors.CLOCK_LOST)
+        if self.credentials and message["issued"] <= self.credentials[-1]["issued"]:
+            raise Refused(errors.TIMES_OUT_OF_ORDER)
+        self.credentials.append(message)
+        self.write(chain.LINK, issued=message["issued"], message=message.reference)
+        self._say(self.checkpoint())
 
     def _host_key(self, message: Message) -> bytes:
         if self.roster is None:
