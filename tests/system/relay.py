@@ -6,20 +6,24 @@ import threading
 from collections.abc import Callable
 
 PUBLISH = 3
+APPLICATION_DATA = 23
 _READ = 65536
 
 
 class Relay:
     """Forwards both ways until told to stop before the n-th message that the host publishes from then on.
 
-    Retained messages in a row, which go to everybody's inbox, count once.
+    Retained messages in a row, which go to everybody's inbox, count once. With `records`, what is sent is TLS, and its
+    records count instead (RFC 8446, section 5.1).
 
     At that moment nothing more passes in either direction and `stopped` is called, in a thread of its own; new
     connections work again. `host` and `port` are where to connect to.
     """
 
-    def __init__(self, broker: str, port: int) -> None:
+    def __init__(self, broker: str, port: int, *, records: bool = False) -> None:
         self._broker = (broker, port)
+        self._size = _record if records else _packet
+        self._records = records
         self._server = socket.create_server(("127.0.0.1", 0))
         self.host, self.port = self._server.getsockname()
         self._lock = threading.Lock()
@@ -69,14 +73,17 @@ class Relay:
         with contextlib.suppress(OSError):
             while data := near.recv(_READ):
                 waiting += data
-                while (size := _packet(waiting)) is not None:
-                    if waiting[0] >> 4 == PUBLISH:
-                        before, retained = retained, bool(waiting[0] & 1)
+                while (size := self._size(waiting)) is not None:
+                    if self._counts(waiting[0]):
+                        before, retained = retained, not self._records and bool(waiting[0] & 1)
                         if not (before and retained) and self._stops():
                             return
                     far.sendall(waiting[:size])
                     waiting = waiting[size:]
         _shut(near, far)
+
+    def _counts(self, first: int) -> bool:
+        return first == APPLICATION_DATA if self._records else first >> 4 == PUBLISH
 
     def _stops(self) -> bool:
         with self._lock:
@@ -108,6 +115,12 @@ def _packet(data: bytes) -> int | None:
             whole = 1 + place + size
             return whole if len(data) >= whole else None
     return None
+
+
+def _record(data: bytes) -> int | None:
+    """The size of the TLS record at the start; None while it is not whole."""
+    size = 5 + int.from_bytes(data[3:5], "big")
+    return size if len(data) >= 5 and len(data) >= size else None
 
 
 def _shut(*sockets: socket.socket) -> None:
