@@ -29,6 +29,7 @@ from sealhost.links import Delivery, LinkError, LinkFullError, Message, PayloadT
 from sealhost.links.address import BrokerAddress
 from sealhost.links.broker import BrokerError, EmbeddedBroker
 from sealhost.links.mqtt import MqttLink
+from sealhost.links.route import SerialRoute
 from sealhost.links.tls import client_context, load_certificate
 from sealhost.services.access import Access
 from sealhost.services.context import Context, Send
@@ -90,7 +91,7 @@ class Daemon:
         self.host = Host(context)
         self._export = export
         self._broker: EmbeddedBroker | None = None
-        self._link: MqttLink | None = None
+        self._link: MqttLink | SerialRoute | None = None
         self._fence: Keeper | None = None
         self._renewal = Renewal(context, self._open_ca, FenceError)
         self._tls: ssl.SSLContext | None = None
@@ -149,7 +150,10 @@ class Daemon:
 
     def health(self) -> dict[str, Any]:
         """What /healthz says."""
-        connected = self._link is not None and self._link.connected
+        link = self._link
+        if isinstance(link, SerialRoute):
+            return {"ok": link.connected, "broker_connected": link.broker_connected, "serial": link.boxes}
+        connected = link is not None and link.connected
         return {"ok": connected, "broker_connected": connected}
 
     # --- starting ---
@@ -192,7 +196,7 @@ class Daemon:
         assert self.settings.broker_cert_file is not None
         load_certificate(context, self.settings.broker_cert_file, self.settings.broker_key_file)
 
-    def _make_link(self) -> MqttLink:
+    def _make_link(self) -> MqttLink | SerialRoute:
         settings = self.settings
         if settings.broker is None:
             self._broker = self._start_broker()
@@ -204,7 +208,10 @@ class Daemon:
         if address.tls:
             self._tls = client_context(settings.broker_ca_file, settings.broker_cert_file, settings.broker_key_file)
         name = f"sealhost-{self.context.signer.kid.hex()[:12]}"
-        return MqttLink(address, name, tls=self._tls, max_received_bytes=MAX_RECEIVED_BYTES)
+        link = MqttLink(address, name, tls=self._tls, max_received_bytes=MAX_RECEIVED_BYTES)
+        if settings.serial is None:
+            return link
+        return SerialRoute(link, settings.serial, {bytes.fromhex(site["site"]) for site in Views(self.context).sites()})
 
     def _make_relay(self) -> Relay:
         """The browsers' way to the broker: with the same check of the broker, but no certificate of this host."""

@@ -9,6 +9,7 @@ from sealhost.cli_authority import authority_app
 from sealhost.cli_box import box_app
 from sealhost.cli_broker import broker_app
 from sealhost.cli_ca import ca_app
+from sealhost.cli_gateway import gateway_app
 from sealhost.cli_host import host_app
 from sealhost.cli_people import keeper_app, officer_app
 from sealhost.demo import demo_app
@@ -26,6 +27,7 @@ app.add_typer(officer_app, name="officer")
 app.add_typer(box_app, name="box")
 app.add_typer(broker_app, name="broker")
 app.add_typer(ca_app, name="ca")
+app.add_typer(gateway_app)
 app.add_typer(audit_app)
 app.add_typer(demo_app)
 

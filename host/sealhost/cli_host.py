@@ -116,6 +116,9 @@ def run(
     broker_port: Annotated[
         int | None, typer.Option("--broker-port", help="Port of the embedded broker; a free one if left out.")
     ] = None,
+    serial: Annotated[
+        str | None, typer.Option("--serial", help='Boxes on serial lines: "auto", or ports with commas between.')
+    ] = None,
     listen: Annotated[
         str | None, typer.Option("--listen", help="HTTP address, like 127.0.0.1:8080; port 0: any.")
     ] = None,
@@ -126,10 +129,11 @@ def run(
     Examples:
       sealhost run --home /var/lib/sealhost
       sealhost run --home /var/lib/sealhost --broker mqtts://user:password@broker.example
+      sealhost run --home /var/lib/sealhost --serial auto
     """
     os.umask(0o077)
     configure_logging()
-    settings = load_settings(home, broker=broker, broker_port=broker_port, listen=listen)
+    settings = load_settings(home, broker=broker, broker_port=broker_port, serial=serial, listen=listen)
     context = open_context(settings)
     daemon = Daemon(settings, context, exporter(context))
     # Blocked here, and so in every thread that starts: they wait for sigwait, whenever they come. A handler could find

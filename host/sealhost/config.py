@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     broker_key_file: Path | None = Field(None, description="the key of broker_cert_file, if not in the same file")
     broker_files: Path | None = Field(None, description="the folder of `sealhost broker config`, kept by this host")
     broker_reload: str | None = Field(None, description="command after changes in broker_files, in place of a SIGHUP")
+    serial: str | None = Field(None, description="boxes on serial lines: auto, or ports like /dev/ttyACM0,/dev/ttyACM1")
     listen: str = Field("127.0.0.1:8080", description="address and port of the HTTP interface; port 0: a free one")
     app_origins: list[str] = Field([], description="origins of app pages that may connect, like https://app.example")
     relay_broker: str | None = Field(None, description="where /mqtt brings browsers if another listener than `broker`")
@@ -34,6 +35,13 @@ class Settings(BaseSettings):
     relay_clients_per_address: int = Field(64, ge=0, description="most browsers at once from one address")
     key_passphrase: SecretStr | None = Field(None, description="of host.key; better as SEALHOST_KEY_PASSPHRASE")
     tick_seconds: float = Field(0.5, gt=0, le=10, description="how often time is looked at")
+
+    @field_validator("serial")
+    @classmethod
+    def _serial(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip(" ,"):
+            raise ValueError('"auto", or ports like /dev/ttyACM0, with commas between')
+        return value
 
     @field_validator("listen")
     @classmethod
@@ -87,6 +95,7 @@ TEMPLATE = """\
 # Settings of this Sealbox host. Everything is optional; `sealhost run --help` tells what can be set.
 # broker = "mqtts://user:password@broker.example:8883"   # without it, an embedded broker on 127.0.0.1
 # broker_port = 1883                                     # of the embedded broker; without it, a free one
+# serial = "auto"                                        # boxes on serial lines; or ports: "/dev/ttyACM0"
 # listen = "127.0.0.1:8080"                              # the HTTP interface
 # app_origins = ["https://app.example"]                  # where the app is served, if not by this host
 # database_url = "postgresql+psycopg://…"                # without it, sealbox.db in this folder

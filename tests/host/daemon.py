@@ -37,6 +37,8 @@ class HostProcess:
     def __init__(self, home: Path, people: People, broker: str | None) -> None:
         self.home = home
         self.broker = broker
+        self.serial: str | None = None
+        """Its serial lines, as --serial takes them; none unless set before the start."""
         self._process: subprocess.Popen[str] | None = None
         home.mkdir()
         (home / FILE_NAME).write_text(TEMPLATE + 'listen = "127.0.0.1:0"\n', encoding="utf-8")
@@ -52,6 +54,8 @@ class HostProcess:
         command = [sys.executable, "-m", "sealhost", "run", "--home", str(self.home)]
         if self.broker is not None:
             command += ["--broker", self.broker]
+        if self.serial is not None:
+            command += ["--serial", self.serial]
         paths = os.pathsep.join(str(ROOT / room) for room in ("protocol", "host"))
         with (self.home / "log").open("a") as log:
             self._process = subprocess.Popen(

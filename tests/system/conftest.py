@@ -20,7 +20,10 @@ def stage(tmp_path: Path, rumqttd: Broker, firmware_image: tuple[Path, ...]) -> 
 
 
 class Sites:
-    """The sites that a worker's tests share, one for each kind of broker; a broken one is not used again."""
+    """The sites that a worker's tests share, one for each kind; a broken one is not used again.
+
+    A kind is that of the broker; "serial" is a box on the host's serial line.
+    """
 
     def __init__(self, folder: Path, image: tuple[Path, ...]) -> None:
         self._folder = folder
@@ -29,16 +32,17 @@ class Sites:
         self._count = 0
 
     def get(self, kind: str) -> Site:
-        """The site on this kind of broker."""
+        """The site of this kind."""
         if kind not in self._made:
             self._count += 1
             folder = self._folder / f"{kind}-{self._count}"
-            started = SiteFence() if kind == "tls" else make_broker(kind, folder / "broker")
-            self._made[kind] = (Site(folder, started, self._image), started)
+            plain = "rumqttd" if kind == "serial" else kind
+            started = SiteFence() if kind == "tls" else make_broker(plain, folder / "broker")
+            self._made[kind] = (Site(folder, started, self._image, serial=kind == "serial"), started)
         return self._made[kind][0]
 
     def drop(self, kind: str) -> None:
-        """End the site on this kind of broker."""
+        """End the site of this kind."""
         site, started = self._made.pop(kind)
         site.close()
         started.stop()
@@ -82,7 +86,7 @@ def own_site(tmp_path: Path, rumqttd: Broker, firmware_image: tuple[Path, ...]) 
         yield made
 
 
-@pytest.fixture(params=["rumqttd", "mosquitto", "tls"])
+@pytest.fixture(params=["rumqttd", "mosquitto", "tls", "serial"])
 def either_site(request: pytest.FixtureRequest, sites: Sites) -> Iterator[Site]:
-    """A whole site, once on each kind of broker."""
+    """A whole site, once of each kind."""
     yield from _lend(sites, request.param)

@@ -87,7 +87,7 @@ class Stage:
             deadline = time.monotonic() + WAIT
             while time.monotonic() < deadline:
                 for found in reader.feed(line.read(512)):
-                    number, fields = messages.read_item(found)
+                    number, fields = messages.read_item(bytes(found))
                     assert number == messages.HELLO
                     return fields
         raise AssertionError("no answer on the console:\n" + self.box.firmware_log())

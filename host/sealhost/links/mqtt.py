@@ -77,6 +77,7 @@ class MqttLink:
     """A `Link` to one broker. `client_id` is fixed for the life of an installation: the session hangs on it.
 
     `max_received_bytes`: handlers get messages up to there, `max_payload_bytes` if not given; larger ones are dropped.
+    `will`: topic and payload of the last will, retained.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class MqttLink:
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
         max_received_bytes: int | None = None,
         persistent: bool = True,
+        will: tuple[str, bytes] | None = None,
     ) -> None:
         self._address = address
         self._max_payload_bytes = max_payload_bytes
@@ -107,6 +109,8 @@ class MqttLink:
         self._incoming: queue.Queue[_Received | Callable[[], None] | None] = queue.Queue(MAX_WAITING_IN)
         self._worker: threading.Thread | None = None
         self._client = self._make_client(client_id, persistent, tls)
+        if will is not None:
+            self._client.will_set(*will, qos=1, retain=True)
 
     def _make_client(self, client_id: str, persistent: bool, tls: ssl.SSLContext | None) -> paho.Client:
         client = paho.Client(
@@ -204,6 +208,10 @@ class MqttLink:
         """Call `callback` on the handlers' thread after each connect."""
         with self._lock:
             self._callbacks.append(callback)
+
+    def bring(self, message: Message) -> None:
+        """Give the handlers a message that came another way, in turn with the broker's; waits while many wait."""
+        self._put_unless_stopping(_Received(message, 0, 0))
 
     # --- paho's thread ---
 
