@@ -13,16 +13,18 @@ BIN := $(VENV)/bin
 PYTHON_READY := $(VENV)/.ready
 NPM_READY := node_modules/.ready
 HARDWARE_READY := $(VENV)/.hardware
+TYPINGS := build/typings
 TYPED := host protocol hardware firmware/build.py firmware/fold.py firmware/measure_memory.py tests
+BOARD_LAYER := $(wildcard firmware/sealbox/board/esp32s3*.py firmware/sealbox/board/ds3231.py firmware/sealbox/board/pins.py)
 TIDY := $(wildcard protocol firmware host hardware tests)
 
 ##@ Use it
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: $(PYTHON_READY) ## one request from raising to audit on a virtual box (ONCE=1: then exit; JSON=1: result as JSON)
+demo: $(PYTHON_READY) ## one request from raising to audit on a virtual box (ONCE=1: then exit; JSON=1: result as JSON; BROKER=mosquitto)
 	@$(BIN)/python firmware/build.py --quiet
-	@$(BIN)/sealhost demo $(if $(ONCE),--once) $(if $(JSON),--json)
+	@$(BIN)/sealhost demo $(if $(BROKER),--broker $(BROKER)) $(if $(ONCE),--once) $(if $(JSON),--json)
 
 setup: $(PYTHON_READY) $(NPM_READY) ## set up only: .venv, npm packages, mosquitto, postgresql
 	@.ci/system-packages mosquitto postgresql
@@ -32,10 +34,11 @@ test: setup $(HARDWARE_READY) ## all tests on the real parts (PYTEST_ARGS="-k wo
 	@$(BIN)/python firmware/build.py
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
-check: setup $(HARDWARE_READY) ## format, lint, types, import lines, vectors, board, cross-compilation
+check: setup $(HARDWARE_READY) $(TYPINGS)/.ready ## format, lint, types, import lines, vectors, board, cross-compilation
 	$(BIN)/ruff format --check $(TIDY)
 	$(BIN)/ruff check $(TIDY)
 	$(BIN)/mypy $(wildcard $(TYPED))
+	$(BIN)/mypy --config-file firmware/typings.toml $(BOARD_LAYER)
 	$(BIN)/pytest -q tests/architecture
 	$(BIN)/python protocol/vectors/generate.py --check
 	$(BIN)/python protocol/definitions.py --check
@@ -89,6 +92,12 @@ $(NPM_READY): package.json package-lock.json $(PYTHON_READY)
 $(HARDWARE_READY): hardware/requirements.lock $(PYTHON_READY)
 	@echo "Installing the hardware's tools"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes --requirement $<
+	@touch $@
+
+# What MicroPython offers on the board, as type stubs; apart, since they would stand in for CPython's own library.
+$(TYPINGS)/.ready: firmware/typings.lock $(PYTHON_READY)
+	@rm -rf $(TYPINGS)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes --requirement $< --target $(TYPINGS)
 	@touch $@
 
 .PHONY: help demo setup test check format vectors hardware bench fresh lock clean moved

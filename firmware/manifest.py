@@ -7,3 +7,4 @@ xtensawin`, then `mpremote romfs deploy build/firmware.romfs`.
 package("sealwire", base_path="../protocol")  # noqa: F821 - the names of a manifest are MicroPython's
 package("sealbox")  # noqa: F821
 module("main.py")  # noqa: F821
+require("ssd1306")  # noqa: F821 - micropython-lib's, of the release that the build is
