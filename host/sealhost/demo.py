@@ -55,6 +55,9 @@ Ctrl-C ends it."""
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the last step.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
+    broker: Annotated[
+        str, typer.Option("--broker", help="embedded, or mosquitto: with TLS and the generated access list.")
+    ] = "embedded",
     home: Annotated[
         Path, typer.Option("--home", help="Where this run's folder is made; it stays until you remove it.")
     ] = ROOT / "build" / "demo",
@@ -63,8 +66,14 @@ def demo(
     if not IMAGE.is_file():
         typer.echo("The box's firmware is not built: run `make demo` in a checkout of Sealbox.", err=True)
         raise typer.Exit(1)
+    from sealhost.demo_fence import DemoFence, mosquitto_program
     from sealhost.demo_stage import Stage, new_home
 
+    if broker not in ("embedded", "mosquitto"):
+        raise typer.BadParameter("--broker is embedded or mosquitto")
+    if broker == "mosquitto" and mosquitto_program() is None:
+        typer.echo("Mosquitto is not installed: apt-get install mosquitto", err=True)
+        raise typer.Exit(1)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     interrupted = threading.Event()
@@ -72,7 +81,7 @@ def demo(
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Chinese still shows the rest
     console = Console(highlight=False, soft_wrap=True)
-    stage = Stage(new_home(home))
+    stage = Stage(new_home(home), fence=DemoFence() if broker == "mosquitto" else None)
     try:
         failure = _play(stage, console)
         if as_json and (once or failure):

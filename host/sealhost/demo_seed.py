@@ -48,8 +48,9 @@ def start_host(stage: Stage) -> str:
         *("--site", made["site"], "--authority", key),
     )
     info = stage.start_host()
-    authority(stage, "init", "--broker", info["broker"], "--host-url", info["http"])
-    return f"host at {info['http']}, broker at {info['broker']}"
+    authority(stage, "init", *stage.people_words(info), "--host-url", info["http"])
+    where = info["broker"] if stage.fence is None else f"Mosquitto with TLS at {info['broker']}"
+    return f"host at {info['http']}, broker at {where}"
 
 
 def set_up_box(stage: Stage) -> str:
@@ -60,7 +61,7 @@ def set_up_box(stage: Stage) -> str:
     box.hold_button()
     found = sealhost(
         *("box", "provision", "--port", box.console_path, "--site", stage.site.hex()),
-        *("--authority", stage.result["authority_key"], "--broker", info["broker"]),
+        *("--authority", stage.result["authority_key"], *stage.box_words(info)),
     )
     box.release_button()
     stage.kid = bytes.fromhex(found["kid"])
@@ -89,7 +90,7 @@ def enrol_people(stage: Stage) -> str:
         enrolled = sealhost(
             *("officer" if "officer" in roles else "keeper", "enrol", "--home", stage.folder(folder)),
             *("--name", name, "--site", stage.site.hex(), "--authority", stage.result["authority_key"]),
-            *("--token", token, "--broker", info["broker"], "--host-url", info["http"]),
+            *("--token", token, *stage.people_words(info), "--host-url", info["http"]),
         )
         listed = [word for role in roles for word in ("--role", role)]
         authority(*(stage, "enrol", "add", enrolled["file"], "--number", number, *listed, "--until", LAST_DAY, "--yes"))

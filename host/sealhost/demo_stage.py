@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from sealwire import chain, messages, topics
@@ -32,6 +32,9 @@ from sealhost.app import run_info
 from sealhost.links import Message as Mail
 from sealhost.links.address import BrokerAddress
 from sealhost.links.mqtt import MqttLink
+
+if TYPE_CHECKING:
+    from sealhost.demo_fence import DemoFence
 
 WAIT_S = 30.0
 """How long anything may take before the demo gives up: far above what it takes."""
@@ -167,6 +170,8 @@ class Stage:
     host: subprocess.Popen[str] | None = None
     box: VirtualBox | None = None
     wire: Wire | None = None
+    fence: DemoFence | None = None
+    """A Mosquitto with TLS in place of the host's embedded broker."""
     site: bytes = b""
     kid: bytes = b""
     result: Fields = field(default_factory=lambda: {"impressions": 0, "refused": [], "verified": False})
@@ -180,6 +185,7 @@ class Stage:
     def start_host(self) -> Fields:
         """Start the daemon with its embedded broker and wait until it is ready; its run.json."""
         home = self.folder("host")
+        observer = None if self.fence is None else self.fence.begin(home)
         with (self.home / "host.log").open("wb") as log:
             self.host = subprocess.Popen(
                 [sys.executable, "-m", "sealhost", "run", "--home", str(home), "--listen", "127.0.0.1:0"],
@@ -195,8 +201,19 @@ class Stage:
         info = run_info(home)
         expect(line and info, f"the host did not start: see {self.home / 'host.log'}")
         assert info is not None
-        self.wire = Wire(info["broker"], self.site)
+        self.wire = Wire(observer or info["broker"], self.site)
         return info
+
+    def people_words(self, info: Fields) -> list[str]:
+        """The options that tell a person's command of the broker."""
+        return ["--broker", str(info["broker"])] if self.fence is None else self.fence.people_words()
+
+    def box_words(self, info: Fields) -> list[str]:
+        """The options that tell the box of the broker."""
+        assert self.box is not None
+        if self.fence is None:
+            return ["--broker", str(info["broker"])]
+        return self.fence.box_words(self.box.console_path)
 
     def start_box(self) -> VirtualBox:
         """Start a new virtual box with two bays and power."""
@@ -219,6 +236,8 @@ class Stage:
                 self.host.wait()
             assert self.host.stdout is not None
             self.host.stdout.close()
+        if self.fence is not None:
+            self.fence.stop()
 
 
 def new_home(parent: Path) -> Path:

@@ -4,99 +4,32 @@ Its one addition is an observer, who may hear and publish everything: for the te
 got through the fence. The observer is added again whenever the host has written the files anew.
 """
 
-import getpass
 import threading
-from pathlib import Path
 from typing import Any
 
-from sealhost import demo_stage
-from sealhost.fence.passwords import Passwords
+from sealhost.demo_fence import OBSERVER, DemoFence
 from sealhost.links import Delivery
 from sealhost.links.address import BrokerAddress
 from sealhost.links.mqtt import MqttLink
 from sealhost.links.tls import client_context
 from sealwire import topics
 
-from tests.brokers import FencedMosquitto, free_port
 from tests.host.daemon import WAIT_S, Everybody
 from tests.host.village import People
 
-OBSERVER = "observer"
 
-_RELOAD = """\
-#!/bin/sh
-cd {folder}
-cat observer.acl >>acl
-cat observer.passwords >>passwords
-kill -HUP $(cat mosquitto.pid)
-"""
-
-
-class SiteFence:
+class SiteFence(DemoFence):
     """Takes a broker's place: `begin` writes the files for a host's home and starts Mosquitto."""
-
-    def __init__(self) -> None:
-        self.host = "127.0.0.1"
-        self.people_port, self.devices_port, self.port = free_port(), free_port(), free_port()
-        self.home = Path()
-        self._mosquitto: FencedMosquitto | None = None
-
-    def begin(self, home: Path) -> str:
-        """Write and start everything; the URL of the observer, without TLS."""
-        self.home = home
-        folder = home / "mosquitto"
-        demo_stage.sealhost("ca", "create", "--home", home)
-        demo_stage.sealhost(
-            *("broker", "config", "--home", home, "--out", folder, "--host", self.host, "--loopback", self.port),
-            *("--listen", f"{self.host}:{self.people_port}", "--devices", f"{self.host}:{self.devices_port}"),
-            *("--user", getpass.getuser()),
-        )
-        self._add_observer(folder)
-        self._mosquitto = FencedMosquitto(folder).start()
-        return f"mqtt://{OBSERVER}:{self.password(OBSERVER)}@{self.host}:{self.port}"
-
-    def _add_observer(self, folder: Path) -> None:
-        passwords = Passwords.open(self.home / "broker.secret")
-        (folder / "observer.acl").write_text(f"\nuser {OBSERVER}\ntopic readwrite #\n", encoding="utf-8")
-        (folder / "observer.passwords").write_text(passwords.line(OBSERVER) + "\n", encoding="utf-8")
-        script = folder / "reload.sh"
-        script.write_text(_RELOAD.format(folder=folder), encoding="utf-8")
-        script.chmod(0o700)
-        with (self.home / "sealhost.toml").open("a", encoding="utf-8") as settings:
-            settings.write(f'broker_reload = "{script}"\n')
-        for name in ("acl", "passwords"):
-            with (folder / name).open("a", encoding="utf-8") as file:
-                file.write((folder / f"observer.{name}").read_text(encoding="utf-8"))
-
-    def password(self, user: str) -> str:
-        """As the host gives it out."""
-        return Passwords.open(self.home / "broker.secret").of(user)
 
     def devices_url(self, port: int | None = None) -> str:
         """Where boxes and hosts connect; through a relay's port if given."""
         return f"mqtts://{self.host}:{port or self.devices_port}"
 
-    def box_credentials(self, kid: str) -> Path:
-        """A new file with a box's key and certificate."""
-        path = self.home / f"{kid}.pem"
-        demo_stage.sealhost("ca", "issue", "box", kid, "--home", self.home, "--out", path)
-        return path
-
     def person(self, user: str) -> MqttLink:
         """A link by password over TLS, not started yet."""
         address = BrokerAddress(self.host, self.people_port, user, self.password(user), tls=True)
-        tls = client_context(self.home / "ca" / "ca.pem")
+        tls = client_context(self.ca_file)
         return MqttLink(address, f"sealtest-{user}", tls=tls, persistent=False, max_payload_bytes=100_000)
-
-    def start(self) -> object:
-        """Start Mosquitto again; what it kept is there."""
-        assert self._mosquitto is not None
-        return self._mosquitto.start()
-
-    def stop(self) -> None:
-        """End Mosquitto at once."""
-        if self._mosquitto is not None:
-            self._mosquitto.stop()
 
 
 class FencedEverybody(Everybody):
