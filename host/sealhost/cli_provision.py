@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import serial
@@ -21,6 +22,9 @@ from sealwire.errors import SealwireError
 from sealhost.cli_shared import AsJson, Lang, command, from_hex
 from sealhost.client import compose
 from sealhost.client.errors import ClientError, NoAnswerError
+from sealhost.fence import FenceError
+from sealhost.fence import given as given_file
+from sealhost.fence.given import Given
 from sealhost.links.address import BrokerAddress
 from sealhost.signing.keys import read_public
 from sealhost.texts import say
@@ -127,7 +131,11 @@ def provision(
     authority: Annotated[list[str], typer.Option(help="An authority key: hex or a file; several times for several.")],
     broker: Annotated[
         str | None,
-        typer.Option(help="mqtt://[user:password@]host[:port], as the box reaches it; none for a serial line only."),
+        typer.Option(help="mqtt[s]://[user:password@]host[:port], as the box reaches it; none: by its serial line."),
+    ] = None,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(help="For mqtts://: the file that `sealhost ca issue box` wrote. Delete it afterwards."),
     ] = None,
     threshold: Annotated[int, typer.Option(min=1, help="How many authority keys must sign a roster.")] = 1,
     wifi: Annotated[str | None, typer.Option(help="Name of the wireless network.")] = None,
@@ -143,12 +151,12 @@ def provision(
     trusted = [read_public(key) for key in authority]
     if threshold > len(trusted):
         raise typer.BadParameter("--threshold is above the number of --authority keys")
-    fields = {
-        "site": place,
-        "authority": trusted,
-        "threshold": threshold,
-        **({} if broker is None else _broker_fields(broker)),
-    }
+    fields = {"site": place, "authority": trusted, "threshold": threshold}
+    if broker is not None:
+        fields |= _broker_fields(broker)
+    given = _credentials(broker or "", credentials)
+    if given is not None:
+        fields |= {"ca": given.ca, "certificate": given.certificate, "tls_key": given.key, "issued": int(time.time())}
     fields |= {"wifi": wifi, "wifi_password": wifi_password}
     code = messages.site_code(place, trusted, threshold)
     with open_line(port) as line:
@@ -158,9 +166,22 @@ def provision(
             typer.echo(say("hold_button", code=code))
         if found.get("site") not in (None, place):
             raise ClientError("box_other_site", site=found["site"].hex())
+        kid = cose.key_id(found["public"]).hex()
+        if given is not None and given.name not in (None, kid):
+            raise ClientError("bad_credentials", detail=f"they are for the box {given.name}, this one is {kid}")
         found = give(line, fields, port, timeout)
     text = say("provisioned", code=code, public=found.get("public", b"").hex())
     typer.echo(json.dumps(_shown(found) | {"site_code": code}) if as_json else text)
+
+
+def _credentials(broker: str, path: Path | None) -> Given | None:
+    """What the box needs for TLS: for mqtts://, and only then."""
+    if broker.startswith("mqtts:") != (path is not None):
+        raise ClientError("tls_and_credentials")
+    try:
+        return None if path is None else given_file.read(path)
+    except FenceError as error:
+        raise ClientError("bad_credentials", detail=error) from error
 
 
 def _broker_fields(url: str) -> dict[str, Any]:

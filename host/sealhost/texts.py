@@ -334,6 +334,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "no_serial": ("The line {port} cannot be opened: {detail}.", "无法打开串口 {port}：{detail}。"),
     "box_silent": ("No box answers on {port} within {seconds} s.", "{seconds} 秒内 {port} 上没有印章盒应答。"),
+    "bad_credentials": (
+        "These credentials cannot be given to the box: {detail}.",
+        "这些凭证不能写入印章盒：{detail}。",
+    ),
+    "tls_and_credentials": (
+        "mqtts:// needs --credentials (see `sealhost ca issue box`), and mqtt:// takes none.",
+        "mqtts:// 需要 --credentials（见 `sealhost ca issue box`），mqtt:// 则不需要。",
+    ),
     "box_refused": ("The box refused: {reason}.", "印章盒拒绝：{reason}。"),
     "box_other_site": (
         "The box belongs to site {site} already; log and key live and die together, so it must be erased first.",
