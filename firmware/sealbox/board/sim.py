@@ -239,5 +239,6 @@ def _wake_earlier(skipped_ms: int) -> None:
         task = queue.pop()
         tasks.append((task, task.ph_key, task.data))
     for task, due, thrown in tasks:
-        queue.push(task, due - skipped_ms if due > now else due)
+        # Not before what is due already: a timeout that ends before its task began ends the waiting task with it.
+        queue.push(task, max(due - skipped_ms, now + 1) if due > now else due)
         task.data = thrown  # push() forgets what is to be thrown into a cancelled task
