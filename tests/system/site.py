@@ -117,7 +117,8 @@ class PublishedBox:
 class Site:
     """The whole. `broker` None: the host's embedded one, which ends with it; a SiteFence: Mosquitto with TLS.
 
-    `through` and `box_through`: where host and box connect to, if not to the broker itself.
+    `through` and `box_through`: where host and box connect to, if not to the broker itself. `serial`: the box knows no
+    broker, and is plugged into the host's serial line once it is set up.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Site:
         image: tuple[Path, ...],
         through: str | None = None,
         box_through: str | None = None,
+        serial: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -142,6 +144,9 @@ class Site:
         self._box_through = box_through
         if self.fence is not None:
             url = self.fence.begin(self.host.home)
+        self.socket = folder / "socket"
+        if serial:
+            self.host.serial = str(self.socket)
         self._add_neighbour()
         self._closing: list[Callable[[], object]] = []
         self._made = 0
@@ -191,13 +196,22 @@ class Site:
             *("--authority", self.people.authority.public_key.hex(), *self._box_broker()),
         )
         self.box.release_button()
+        if self.host.serial is not None:
+            self.plug(self.box.console_path)
         self.published = PublishedBox(self.ear, bytes.fromhex(found["public"]))
         box: Any = self.published
         self.people.box = box
         self.kid = bytes.fromhex(found["kid"])
 
+    def plug(self, port: str) -> None:
+        """Plug a serial line into the host's socket, in place of what was there."""
+        self.socket.unlink(missing_ok=True)
+        self.socket.symlink_to(port)
+
     def _box_broker(self) -> list[str]:
         """What the box is told of its broker."""
+        if self.host.serial is not None:
+            return []
         if self.fence is None:
             return ["--broker", self._box_through or self.url]
         port = None if self._box_through is None else BrokerAddress.parse(self._box_through).port
@@ -330,8 +344,16 @@ class Site:
         return entry
 
     def acked(self, seq: int) -> None:
-        """Wait until the host said that it has proven and stored the log up to there."""
+        """Wait until the host has proven and stored the log up to there; what it says on a serial line nobody hears."""
+        if self.host.serial is not None:
+            eventually(lambda: self._stored() >= seq, f"the log stored to {seq}")
+            return
         self.ear.message(messages.ACK, lambda ack: self._of_host(ack) and bool(ack["seq"] >= seq))
+
+    def _stored(self) -> int:
+        listed = ["box", "list", "--home", str(self.host.home), "--site", self.site.hex(), "--json"]
+        done = CliRunner().invoke(app, listed, catch_exceptions=False)
+        return int(json.loads(done.stdout)[0]["proven_seq"])
 
     def use(self, request: Message, impressions: int = 2) -> None:
         """From the open shutter to the last impression."""
