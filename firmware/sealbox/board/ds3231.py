@@ -39,7 +39,7 @@ class Ds3231:
             return None
         full_year = 2000 + (100 if month & _CENTURY else 0) + _binary(year)
         days = days_since_1970(full_year, _binary(month & 0x1F), _binary(day))
-        if days is None or _binary(hour) > 23 or _binary(minute) > 59 or _binary(second) > 59:
+        if days is None or _binary(year) > 99 or _binary(hour) > 23 or _binary(minute) > 59 or _binary(second) > 59:
             return None
         return days * _DAY_S + _binary(hour) * 3600 + _binary(minute) * 60 + _binary(second)
 
