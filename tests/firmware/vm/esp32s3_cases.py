@@ -234,6 +234,8 @@ def the_interrupt_of_an_edge_allocates_nothing():
 
 def a_clock_that_stood_still_is_lost_until_it_is_set():
     b = board()
+    b.set_clock(1_795_305_599)
+    assert b.clock() == 1_795_305_599
     fakes.MEMORY[CLOCK][0x0F] = 0x88
     assert b.clock() is None
     b.set_clock(1_795_305_600)

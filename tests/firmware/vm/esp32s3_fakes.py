@@ -87,6 +87,7 @@ class RMT:
         return not self.done
 
     def deinit(self):
+        assert DRIVEN_BY_RMT.get(self.pin.gpio) is not self, "the real one may put out its loop to the end"
         RMT.free += 1
         self.over()
 
