@@ -78,7 +78,10 @@ class DemoFence:
     def box_words(self, console: str, port: int | None = None) -> list[str]:
         """The options that tell a box of the broker; of a relay's port if given."""
         kid = sealhost("box", "hello", "--port", console)["kid"]
-        return ["--broker", f"mqtt://{kid}:{self.password(kid)}@{self.host}:{port or self.port}"]
+        credentials = self.home / f"{kid}.pem"
+        credentials.unlink(missing_ok=True)
+        sealhost("ca", "issue", "box", kid, "--home", self.home, "--out", credentials)
+        return ["--broker", f"mqtts://{self.host}:{port or self.devices_port}", "--credentials", str(credentials)]
 
     def start(self) -> None:
         """Start Mosquitto, again if it was stopped. Raises DemoError."""

@@ -21,10 +21,6 @@ from tests.host.village import People
 class SiteFence(DemoFence):
     """Takes a broker's place: `begin` writes the files for a host's home and starts Mosquitto."""
 
-    def devices_url(self, port: int | None = None) -> str:
-        """Where boxes and hosts connect; through a relay's port if given."""
-        return f"mqtts://{self.host}:{port or self.devices_port}"
-
     def person(self, user: str) -> MqttLink:
         """A link by password over TLS, not started yet."""
         address = BrokerAddress(self.host, self.people_port, user, self.password(user), tls=True)
