@@ -160,7 +160,8 @@ async def serve(
     """The box in use. The first part to fail ends all: a box that lost one closes its bays and starts afresh."""
     gc.collect()
     print("memory free:", gc.mem_free())
-    parts = (box.watch(), link.run(), outbox.run(link), show(board, screen, box, link, outbox))
+    network = board.join(fields.get("wifi"), fields.get("wifi_password"))
+    parts = (box.watch(), link.run(), outbox.run(link), show(board, screen, box, link, outbox), network)
     await asyncio.gather(*parts)
 
 

@@ -133,6 +133,13 @@ class Board:
         """The data partition as a block device for `vfs.VfsLfs2`: readblocks, writeblocks, ioctl, all extended."""
         raise NotImplementedError
 
+    async def join(self, name: "str | None", password: "str | None") -> None:
+        """Join the wireless network of this name, and again whenever it is lost, until cancelled.
+
+        Returns at once when there is no name, or the machine needs no network of its own.
+        """
+        raise NotImplementedError
+
     def console(self) -> "tuple[object, object]":
         """The USB console, raw: (reader, writer).
 

@@ -169,6 +169,9 @@ class SimBoard:
     def flash(self) -> object:
         return self._flash
 
+    async def join(self, name: "str | None", password: "str | None") -> None:
+        pass
+
     def console(self) -> "tuple[object, object]":
         return asyncio.StreamReader(sys.stdin.buffer), asyncio.StreamWriter(sys.stdout.buffer, {})
 
