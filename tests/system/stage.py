@@ -49,11 +49,15 @@ class Stage:
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="stage")
         self._client.on_message = lambda _c, _u, message: self.received.put((message.topic, bytes(message.payload)))
 
-    def __enter__(self) -> Self:
+    def connect(self) -> None:
+        """Listen at the broker, and start the virtual box without power."""
         self._client.connect(self.broker.host, self.broker.port)
         self._client.loop_start()
         self._client.subscribe(topics.PREFIX + topics.hexed(self.site) + "/box/+/out", 1)
         self.box.start()
+
+    def __enter__(self) -> Self:
+        self.connect()
         self.box.power_on()
         self.box.wait_display("not set up")
         self.provision()
@@ -68,12 +72,14 @@ class Stage:
 
     # Setting up
 
-    def provision(self, **more: Any) -> None:
-        """Tell the box its site over USB, with the button held; `more` are further fields."""
+    def provision(self, *, look: Callable[[], None] = lambda: None, **more: Any) -> None:
+        """Tell the box its site over USB, with the button held; `more` are further fields, `look` is called before the
+        button is let go."""
         fields = {"site": self.site, "authority": [self.authority.public_key], "threshold": 1}
         fields |= {"broker": self.broker.host, "port": self.broker.port, **more}
         self.box.hold_button()
         answer = self.console(messages.build_item(messages.PROVISION, fields))
+        look()
         self.box.release_button()
         assert "refused" not in answer, errors.name_of(answer["refused"])
         self.public_key = answer["public"]
