@@ -130,7 +130,7 @@ def wire(board: object, me: object, fields: dict, screen: Screen) -> tuple:
     gate.roster = rosters.load()
     outbox = Outbox(site, me, journal, board, gate, config.FIRMWARE)
     credentials = load_credentials(fields, journal.clock)
-    intake = Intake(site, me, box, rosters, outbox, ed25519.verify, credentials)
+    intake = Intake(site, me, box, rosters, outbox, ed25519, credentials)
 
     def connected() -> None:
         outbox.connected()

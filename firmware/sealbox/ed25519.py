@@ -98,6 +98,11 @@ def remember(public_key: bytes) -> bool:
     return True
 
 
+def forget() -> None:
+    """Forget all remembered keys: their memory is wanted elsewhere."""
+    _remembered[:] = []
+
+
 def public_key(secret_key: bytes) -> bytes:
     """The public key of a 32-byte secret (RFC 8032 section 5.1.5); ValueError for another length."""
     return _expand(secret_key)[2]
