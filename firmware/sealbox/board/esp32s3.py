@@ -211,6 +211,7 @@ class Esp32S3:
             self._tamper_seen = True
             self._flag.set()
         for index in range(self.bays):
+            self._drives[index].check()
             if self._drives[index].on != self._driven[index]:
                 self._driven[index] = not self._driven[index]
                 self._flag.set()

@@ -94,6 +94,18 @@ def drive_ends_though_the_firmware_does_nothing():
     assert b.open(1, 5_000)
 
 
+async def a_generator_that_does_not_stop_is_stopped():
+    b = board()
+    b.open(1, 1)
+    b.open(2, 60_000)
+    fakes.Timer.tick()
+    assert fakes.LEVEL[pins.GATE[0]] == 1
+    while b.driving(1):
+        await asyncio.sleep_ms(10)
+        fakes.Timer.tick()
+    assert fakes.LEVEL[pins.GATE[0]] == 0 and fakes.LEVEL[pins.GATE[1]] == 1
+
+
 def close_takes_the_pin_at_once_and_frees_the_generator():
     b = board()
     for _ in range(20):
