@@ -22,9 +22,9 @@ TIDY := $(wildcard protocol firmware host hardware tests)
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: $(PYTHON_READY) ## one request from raising to audit on a virtual box (ONCE=1: then exit; JSON=1: result as JSON; BROKER=mosquitto)
+demo: $(PYTHON_READY) ## one request from raising to audit on a virtual box (ONCE=1: then exit; JSON=1: result as JSON; BROKER=mosquitto; LINK=serial)
 	@$(BIN)/python firmware/build.py --quiet
-	@$(BIN)/sealhost demo $(if $(BROKER),--broker $(BROKER)) $(if $(ONCE),--once) $(if $(JSON),--json)
+	@$(BIN)/sealhost demo $(if $(BROKER),--broker $(BROKER)) $(if $(LINK),--link $(LINK)) $(if $(ONCE),--once) $(if $(JSON),--json)
 
 setup: $(PYTHON_READY) $(NPM_READY) ## set up only: .venv, npm packages, mosquitto, postgresql
 	@.ci/system-packages mosquitto postgresql

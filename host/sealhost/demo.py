@@ -58,6 +58,9 @@ def demo(
     broker: Annotated[
         str, typer.Option("--broker", help="embedded, or mosquitto: with TLS and the generated access list.")
     ] = "embedded",
+    link: Annotated[
+        str, typer.Option("--link", help="How the box is reached: mqtt, or serial: a line between host and box.")
+    ] = "mqtt",
     home: Annotated[
         Path, typer.Option("--home", help="Where this run's folder is made; it stays until you remove it.")
     ] = ROOT / "build" / "demo",
@@ -67,10 +70,13 @@ def demo(
         typer.echo("The box's firmware is not built: run `make demo` in a checkout of Sealbox.", err=True)
         raise typer.Exit(1)
     from sealhost.demo_fence import DemoFence, mosquitto_program
+    from sealhost.demo_line import DemoLine
     from sealhost.demo_stage import Stage, new_home
 
     if broker not in ("embedded", "mosquitto"):
         raise typer.BadParameter("--broker is embedded or mosquitto")
+    if link not in ("mqtt", "serial") or (link, broker) == ("serial", "mosquitto"):
+        raise typer.BadParameter("--link is mqtt or serial; serial goes with --broker embedded")
     if broker == "mosquitto" and mosquitto_program() is None:
         typer.echo("Mosquitto is not installed: apt-get install mosquitto", err=True)
         raise typer.Exit(1)
@@ -82,6 +88,8 @@ def demo(
         sys.stdout.reconfigure(errors="replace")  # a terminal without Chinese still shows the rest
     console = Console(highlight=False, soft_wrap=True)
     stage = Stage(new_home(home), fence=DemoFence() if broker == "mosquitto" else None)
+    if link == "serial":
+        stage.line = DemoLine(stage.home / "socket")
     try:
         failure = _play(stage, console)
         if as_json and (once or failure):

@@ -50,7 +50,8 @@ def start_host(stage: Stage) -> str:
     info = stage.start_host()
     authority(stage, "init", *stage.people_words(info), "--host-url", info["http"])
     where = info["broker"] if stage.fence is None else f"Mosquitto with TLS at {info['broker']}"
-    return f"host at {info['http']}, broker at {where}"
+    line = "" if stage.line is None else "; the box will be on a serial line"
+    return f"host at {info['http']}, broker at {where}{line}"
 
 
 def set_up_box(stage: Stage) -> str:
@@ -64,6 +65,8 @@ def set_up_box(stage: Stage) -> str:
         *("--authority", stage.result["authority_key"], *stage.box_words(info)),
     )
     box.release_button()
+    if stage.line is not None:
+        stage.line.plug(box.console_path)
     stage.kid = bytes.fromhex(found["kid"])
     (stage.home / "box.pub").write_text(found["public"] + "\n", encoding="utf-8")
     box.wait_display("no roster", WAIT_S)

@@ -35,6 +35,7 @@ from sealhost.links.mqtt import MqttLink
 
 if TYPE_CHECKING:
     from sealhost.demo_fence import DemoFence
+from sealhost.demo_line import DemoLine
 
 WAIT_S = 30.0
 """How long anything may take before the demo gives up: far above what it takes."""
@@ -172,6 +173,8 @@ class Stage:
     wire: Wire | None = None
     fence: DemoFence | None = None
     """A Mosquitto with TLS in place of the host's embedded broker."""
+    line: DemoLine | None = None
+    """A serial line between host and box in place of a broker."""
     site: bytes = b""
     kid: bytes = b""
     result: Fields = field(default_factory=lambda: {"impressions": 0, "refused": [], "verified": False})
@@ -188,7 +191,8 @@ class Stage:
         observer = None if self.fence is None else self.fence.begin(home)
         with (self.home / "host.log").open("wb") as log:
             self.host = subprocess.Popen(
-                [sys.executable, "-m", "sealhost", "run", "--home", str(home), "--listen", "127.0.0.1:0"],
+                [sys.executable, "-m", "sealhost", "run", "--home", str(home), "--listen", "127.0.0.1:0"]
+                + ([] if self.line is None else self.line.host_words()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -204,6 +208,13 @@ class Stage:
         self.wire = Wire(observer or info["broker"], self.site)
         return info
 
+    def http(self) -> str:
+        """Where the host's HTTP interface is."""
+        info = run_info(self.folder("host"))
+        expect(info, "the host is gone")
+        assert info is not None
+        return str(info["http"])
+
     def people_words(self, info: Fields) -> list[str]:
         """The options that tell a person's command of the broker."""
         return ["--broker", str(info["broker"])] if self.fence is None else self.fence.people_words()
@@ -211,6 +222,8 @@ class Stage:
     def box_words(self, info: Fields) -> list[str]:
         """The options that tell the box of the broker."""
         assert self.box is not None
+        if self.line is not None:
+            return []
         if self.fence is None:
             return ["--broker", str(info["broker"])]
         return self.fence.box_words(self.box.console_path)

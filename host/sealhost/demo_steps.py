@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sealwire import cbor, chain, cose, errors, messages, topics
 
 from hardware.sim import VirtualBox
+from sealhost.demo_line import sent
 from sealhost.demo_seed import (
     COMMITTEE,
     HARDSHIP,
@@ -88,6 +89,8 @@ def _press_until_locked(stage: Stage, name: str, impressions: int) -> int:
 
 def request(stage: Stage) -> str:
     """A keeper asks for two impressions of the committee's seal."""
+    if stage.line is not None:
+        stage.line.start(stage.http())
     made = _raise_request(stage, "first", RESIDENCE, 2, "居住证明")
     return f"{NAMES['keeper']} asks for 2 impressions of 居委会, code {made['code']}"
 
@@ -128,12 +131,17 @@ def _published(stage: Stage, heard: Heard, officer: str, reference: bytes) -> fl
 
 def impressions(stage: Stage) -> str:
     """Two presses, and it locks by itself."""
-    box, _ = _parts(stage)
+    box, wire = _parts(stage)
     counted = _press_until_locked(stage, "first", 2)
     made = box.impressions(COMMITTEE)
     expect(counted == made == 2, f"{made} impressions were made and {counted} counted")
     stage.result["impressions"] = counted
-    return "2 presses sensed and logged; the shutter is closed and proven closed"
+    line = ""
+    if stage.line is not None:
+        seq, _ = wire.entry(chain.CLOSED, _of(stage, "first"))
+        stage.line.wait_stored(stage.folder("host"), seq)
+        line = stage.line.told(stage.http(), stage.result)
+    return f"2 presses sensed and logged; the shutter is closed and proven closed{line}"
 
 
 def third_press(stage: Stage) -> str:
@@ -174,9 +182,11 @@ def _names(grant: messages.Message) -> Callable[[chain.Entry], bool]:
 
 
 def _first_grant(stage: Stage) -> messages.Message:
-    """The grant that opened for the first request, as anybody on the broker could record it."""
+    """The grant that opened for the first request, as anybody on the broker (or the line) could record it."""
     _, wire = _parts(stage)
     _, intent = wire.entry(chain.INTENT, _of(stage, "first"))
+    if stage.line is not None:
+        return sent(stage.folder("host"), stage.site, intent["grant"])
     return wire.message(messages.GRANT, lambda one: bool(one.reference == intent["grant"]))
 
 
@@ -266,7 +276,10 @@ def export(stage: Stage) -> str:
     expect(box.state["boots"] == 2, "the box restarted on the way")  # once when it got power, once when it was set up
     belongs = _of(stage, "jammed")
     seq, _ = wire.entry(chain.CLOSED, lambda entry: belongs(entry) and entry["pressed"] == 2)
-    wire.message(messages.ACK, lambda ack: bool(ack["seq"] >= seq))
+    if stage.line is None:
+        wire.message(messages.ACK, lambda ack: bool(ack["seq"] >= seq))
+    else:
+        stage.line.wait_stored(stage.folder("host"), seq)
     bundle = stage.home / "bundle.zip"
     made = sealhost("export", "--home", stage.folder("host"), "--out", bundle)
     stage.result["bundle"] = str(bundle)

@@ -80,6 +80,17 @@ def test_demo_plays_every_step_and_leaves_a_bundle_that_anybody_can_verify(
     assert verify(bundle, json.loads(another.stdout)["public"]) == 1, "verified for an authority that signed nothing"
 
 
+def test_demo_over_a_serial_line_plays_every_step_and_says_what_a_use_takes_there(
+    tmp_path: Path, firmware_image: tuple[Path, ...]
+) -> None:
+    command = [*DEMO, "--link", "serial", "--once", "--json", "--home", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    check_result(result)
+    assert 1_000 < result["serial_bytes_per_use"] < 8_000
+
+
 def test_nothing_runs_on_after_ctrl_c(interrupted: "subprocess.Popen[str]") -> None:
     assert interrupted.stdout is not None
     home = Path(interrupted.stdout.readline().split()[-1])
