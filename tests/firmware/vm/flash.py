@@ -10,7 +10,7 @@ from errno import EIO
 
 import vfs
 
-DROPPED, TORN, GARBAGE = 0, 1, 2
+DROPPED, TORN, GARBAGE, KEPT = 0, 1, 2, 3
 SOUND, FAILS, SILENT = 0, 1, 2  # what a worn block does: nothing odd, report failure, pretend that it worked
 ERASE, WRITE = 0, 1
 MOUNT = "/flash"
@@ -63,6 +63,8 @@ class Flash:
             self.trace.append((operation, block, offset, data and bytes(data)))
         if self.writes + self.erases - 1 == self.cut_at:
             self.dead = True
+            if self.how == KEPT:
+                self.apply(operation, block, offset, data)
             self.damage(operation, block, offset, data, self.how)
             return -EIO
         self.apply(operation, block, offset, data)
