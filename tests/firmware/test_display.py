@@ -1,5 +1,6 @@
 """What the box says fits its display: every state, on the real VM, with the box's own drawing."""
 
+import ast
 import json
 import re
 import shutil
@@ -68,6 +69,17 @@ def test_open_bay_says_what_is_left_in_both_rows_of_its_number() -> None:
     assert rows[0].endswith("\t99秒")
     assert rows[1:3] == ["已打开 剩\v12", "open, left\f12"]
     assert screens()["bay 1 serving open urgent 1 left 999 of 590 s, turn 0"][0][0].endswith("\t9:50")
+
+
+def test_only_rows_that_changed_are_drawn() -> None:
+    script = SCRIPT.with_name("screen_cases.py")
+    *shown, nothing, woken = vms.run_unix(script, modules=vms.compiled_modules()).checked().splitlines()
+    first, again, other, second_less = map(ast.literal_eval, shown)
+    assert first == ([0, 1, 2, 3], [["就绪", "ready", "❶已锁 locked", ""]])
+    assert again == ([], [])
+    assert other == ([0, 1, 2], [["❶0000-0000 9秒", "已打开 剩 2", "open, left 2", ""]])
+    assert second_less[0] == [0]
+    assert (nothing, woken) == ("False", "True")
 
 
 def make_glyphs(folder: Path) -> "subprocess.CompletedProcess[str]":
