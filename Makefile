@@ -59,6 +59,9 @@ hardware: $(HARDWARE_READY) ## check hardware/board.toml; write pin map, parts l
 	@.ci/system-packages graphviz
 	@$(BIN)/python -m hardware.generate
 
+screens: $(PYTHON_READY) ## pictures of the box's display in every state, from its firmware, in build/screens
+	@$(BIN)/python -m tests.system.screens build/screens
+
 bench: setup ## measure (tests/bench)
 	@$(BIN)/python firmware/build.py --quiet
 	@if [ -d tests/bench ]; then $(BIN)/pytest -n 0 -s tests/bench; else echo "Nothing to measure yet: tests/bench is not there."; fi
@@ -100,4 +103,4 @@ $(TYPINGS)/.ready: firmware/typings.lock $(PYTHON_READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes --requirement $< --target $(TYPINGS)
 	@touch $@
 
-.PHONY: help demo setup test check format vectors hardware bench fresh lock clean moved
+.PHONY: help demo setup test check format vectors hardware screens bench fresh lock clean moved
