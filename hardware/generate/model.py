@@ -163,6 +163,8 @@ def parse(text: str, name: str = "board.toml", chips: dict[str, Chip] = CHIPS) -
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BoardError([f"{name}: is not TOML: {error}"]) from error
+    except RecursionError as error:
+        raise BoardError([f"{name}: is not TOML of ours: nested too deeply"]) from error
     faults: list[str] = []
     read = {key: _section(key, tables.pop(key, None), faults) for key in FIELDS}
     faults += [f"{key}: unknown section" for key in tables]

@@ -1,5 +1,7 @@
 """Faults planted into the board's description are found, each named in one clear line."""
 
+import random
+import re
 from dataclasses import replace
 
 import pytest
@@ -214,6 +216,37 @@ def test_a_text_that_is_no_board_is_refused_by_name(text):
     found = faults(text)
     assert found
     assert all("\n" not in line and line for line in found)
+
+
+def test_a_text_nested_without_end_is_refused_by_name():
+    assert faults("a = " + "[" * 100_000) == ["board.toml: is not TOML of ours: nested too deeply"]
+
+
+VALUES = ("0", "-1", "99999999999999999999", "inf", "nan", "true", '""', '"x"', '"GND"', "[]", "[1]", "[[1]]", "{}")
+
+
+def slipped(seed: int) -> str:
+    """The board's text after a few slips: lines gone or twice, values replaced, bays mixed up."""
+    chance = random.Random(seed)
+    lines = TEXT.split("\n")
+    for _ in range(chance.choice((1, 2, 4))):
+        place = chance.randrange(len(lines))
+        slip = chance.randrange(4)
+        if slip == 0:
+            del lines[place]
+        elif slip == 1:
+            lines.insert(chance.randrange(len(lines)), lines[place])
+        elif slip == 2:
+            lines[place] = re.sub(r"= .*", lambda _: "= " + chance.choice(VALUES), lines[place])
+        else:
+            lines[place] = lines[place].replace("{bay}", chance.choice(("", "1", "{bay}{bay}")))
+    return "\n".join(lines)
+
+
+def test_whatever_slips_into_the_board_gives_lines_and_nothing_else():
+    found = [faults(slipped(seed)) for seed in range(200)]
+    assert sum(1 for lines in found if lines) > 80
+    assert all(line and "\n" not in line for lines in found for line in lines)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
