@@ -91,11 +91,9 @@ class Session:
 
     def __enter__(self) -> Self:
         self._link.start()
-        end = time.monotonic() + CONNECT_S
-        while not self._link.wait_connected(0.1):
-            if self._link.refused or time.monotonic() > end:
-                self._link.stop()
-                raise self._unconnected()
+        if not self._link.wait_connected(CONNECT_S):
+            self._link.stop()
+            raise self._unconnected()
         return self
 
     def _unconnected(self) -> ClientError:

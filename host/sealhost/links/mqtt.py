@@ -16,6 +16,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -182,8 +183,12 @@ class MqttLink:
         self._connected.clear()
 
     def wait_connected(self, timeout_s: float) -> bool:
-        """Wait until the broker has accepted us; False when that took longer."""
-        return self._connected.wait(timeout_s)
+        """Wait until the broker has accepted us; False when it refused us, or that took longer."""
+        end = time.monotonic() + timeout_s
+        while not self._connected.wait(min(0.05, timeout_s)):
+            if self.refused or time.monotonic() >= end:
+                return self._connected.is_set()
+        return True
 
     def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> Delivery:
         """Hand over a message; it waits in memory while disconnected, and order is kept."""
