@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sealhost.demo_fence import DemoFence
 from sealhost.demo_stage import Stage as Demo
 from sealhost.demo_stage import new_home
 from sealhost.demo_steps import STEPS
@@ -35,6 +36,19 @@ def test_every_step_of_the_demo_goes_well_over_a_plain_mosquitto(
 ) -> None:
     monkeypatch.setenv("SEALHOST_BROKER", f"mqtt://{mosquitto.host}:{mosquitto.port}")
     demo = Demo(new_home(tmp_path))
+    try:
+        for step in STEPS:
+            step.play(demo)
+    finally:
+        demo.close()
+    assert (demo.result["impressions"], demo.result["verified"]) == (2, True)
+    assert demo.result["refused"] == ["stale_nonce", "length_range", "too_few_approvals"]
+
+
+def test_every_step_of_the_demo_goes_well_over_tls_and_the_generated_access_list(
+    tmp_path: Path, firmware_image: tuple[Path, ...]
+) -> None:
+    demo = Demo(new_home(tmp_path), fence=DemoFence())
     try:
         for step in STEPS:
             step.play(demo)

@@ -12,19 +12,22 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import make_broker
+from tests.system.fenced import SiteFence
 from tests.system.relay import Relay
 from tests.system.site import BAY, Site
 
-LAST_POINT = 60  # far above what the host publishes for one request
+LAST_POINT = 120  # far above what the host publishes for one request
 
 
 class Killing:
     """A site whose host can be killed before any message that it publishes."""
 
     def __init__(self, folder: Path, kind: str, image: tuple[Path, ...]) -> None:
-        self.broker = make_broker(kind, folder / "broker")
-        self.relay = Relay(self.broker.host, self.broker.port)
-        through = f"mqtt://{self.relay.host}:{self.relay.port}"
+        tls = kind == "tls"
+        self.broker = SiteFence() if tls else make_broker(kind, folder / "broker")
+        port = self.broker.devices_port if isinstance(self.broker, SiteFence) else self.broker.port
+        self.relay = Relay(self.broker.host, port, records=tls)
+        through = f"{'mqtts' if tls else 'mqtt'}://{self.relay.host}:{self.relay.port}"
         try:
             self.site = Site(folder / "site", self.broker, image, through)
         except BaseException:
@@ -75,13 +78,13 @@ def check(site: Site) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("kind", "first"), [("rumqttd", 1), ("mosquitto", 2)])
+@pytest.mark.parametrize(("kind", "first", "step"), [("rumqttd", 1, 2), ("mosquitto", 2, 2), ("tls", 2, 5)])
 def test_host_killed_before_any_of_its_messages_completes_the_flow_with_one_opening(
-    tmp_path: Path, firmware_image: tuple[Path, ...], kind: str, first: int
+    tmp_path: Path, firmware_image: tuple[Path, ...], kind: str, first: int, step: int
 ) -> None:
-    """Every second point on either broker."""
+    """Every second point on either broker; over TLS, where acknowledgements count too, every fifth."""
     with closing(Killing(tmp_path, kind, firmware_image)) as place:
-        points = list(takewhile(place.killed_before, range(first, LAST_POINT, 2)))
+        points = list(takewhile(place.killed_before, range(first, LAST_POINT, step)))
         assert len(points) >= 5
         check(place.site)
 
