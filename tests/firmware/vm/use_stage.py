@@ -169,6 +169,9 @@ class Board:
         self.live("flash")
         return self.chip
 
+    async def join(self, name, password):
+        self.live("join")
+
     def console(self):
         return Silence(), Silence()
 
