@@ -26,11 +26,15 @@ demo: $(PYTHON_READY) ## one request from raising to audit on a virtual box (ONC
 	@$(BIN)/python firmware/build.py --quiet
 	@$(BIN)/sealhost demo $(if $(BROKER),--broker $(BROKER)) $(if $(LINK),--link $(LINK)) $(if $(ONCE),--once) $(if $(JSON),--json)
 
-setup: $(PYTHON_READY) $(NPM_READY) ## set up only: .venv, npm packages, mosquitto, postgresql
-	@.ci/system-packages mosquitto postgresql
+setup: $(PYTHON_READY) $(NPM_READY) ## set up only: .venv, npm packages, mosquitto, postgresql, chromium
+	@.ci/system-packages mosquitto postgresql chromium fonts-noto-cjk
+
+app: $(NPM_READY) ## build the app's files into build/app (HOST_URL=https://… when another server serves them)
+	@cd host/app && PATH="$(CURDIR)/$(BIN):$$PATH" HOST_URL="$(HOST_URL)" $(CURDIR)/node_modules/.bin/vite build
 
 ##@ Work on it
 test: setup $(HARDWARE_READY) ## all tests on the real parts (PYTEST_ARGS="-k word" for some)
+	@.ci/system-packages graphviz
 	@$(BIN)/python firmware/build.py
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
@@ -103,4 +107,4 @@ $(TYPINGS)/.ready: firmware/typings.lock $(PYTHON_READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes --requirement $< --target $(TYPINGS)
 	@touch $@
 
-.PHONY: help demo setup test check format vectors hardware screens bench fresh lock clean moved
+.PHONY: help demo app setup test check format vectors hardware screens bench fresh lock clean moved

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import structlog
+from starlette.routing import Mount
 
 from sealhost.config import Settings
 from sealhost.fence import FenceError
@@ -40,10 +41,13 @@ from sealhost.services.views import Views
 from sealhost.signing import keys
 from sealhost.store.database import Database
 from sealhost.web.api import Export, create_app
+from sealhost.web.pages import app_pages
 from sealhost.web.relay import Broker, Relay
 from sealhost.web.server import WebServer
 
 RUN_FILE = "run.json"
+BUILT_APP = Path(__file__).resolve().parents[2] / "build" / "app"
+"""Where a checkout's own app is built."""
 CONNECT_TIMEOUT_S = 15.0
 MAX_UNDELIVERED = 500
 MAX_RECEIVED_BYTES = 262_144
@@ -112,7 +116,15 @@ class Daemon:
         self._make_fence()
         self._link = self._make_link()
         self._web = WebServer(
-            create_app(self._make_access(), Views(self.context), self.health, self._export, self._make_relay()),
+            create_app(
+                self._make_access(),
+                Views(self.context),
+                self.health,
+                self._export,
+                self._make_relay(),
+                self._make_pages(),
+                self.settings.app_origins,
+            ),
             self.settings.listen_host,
             self.settings.listen_port,
         )
@@ -212,6 +224,15 @@ class Daemon:
         if settings.serial is None:
             return link
         return SerialRoute(link, settings.serial, {bytes.fromhex(site["site"]) for site in Views(self.context).sites()})
+
+    def _make_pages(self) -> Mount | None:
+        """The app, when this host is to serve it. Raises HostError when it was not built."""
+        if not self.settings.serve_app:
+            return None
+        folder = self.settings.app_files or BUILT_APP
+        if not (folder / "index.html").is_file():
+            raise HostError(f"no app in {folder}: build it with `make app`, or leave out --serve-app")
+        return app_pages(folder)
 
     def _make_relay(self) -> Relay:
         """The browsers' way to the broker: with the same check of the broker, but no certificate of this host."""

@@ -122,6 +122,9 @@ def run(
     listen: Annotated[
         str | None, typer.Option("--listen", help="HTTP address, like 127.0.0.1:8080; port 0: any.")
     ] = None,
+    serve_app: Annotated[
+        bool | None, typer.Option("--serve-app", help="Serve the app too: for a demo or a single village.")
+    ] = None,
 ) -> None:
     """Run this host until it is told to end (SIGTERM or Ctrl-C).
 
@@ -133,7 +136,9 @@ def run(
     """
     os.umask(0o077)
     configure_logging()
-    settings = load_settings(home, broker=broker, broker_port=broker_port, serial=serial, listen=listen)
+    settings = load_settings(
+        home, broker=broker, broker_port=broker_port, serial=serial, listen=listen, serve_app=serve_app
+    )
     context = open_context(settings)
     daemon = Daemon(settings, context, exporter(context))
     # Blocked here, and so in every thread that starts: they wait for sigwait, whenever they come. A handler could find

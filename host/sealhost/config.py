@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     broker_reload: str | None = Field(None, description="command after changes in broker_files, in place of a SIGHUP")
     serial: str | None = Field(None, description="boxes on serial lines: auto, or ports like /dev/ttyACM0,/dev/ttyACM1")
     listen: str = Field("127.0.0.1:8080", description="address and port of the HTTP interface; port 0: a free one")
+    serve_app: bool = Field(False, description="serve the app too: for a demo, or where people trust this host so far")
+    app_files: Path | None = Field(None, description="the app's built files; this checkout's build/app if not set")
     app_origins: list[str] = Field([], description="origins of app pages that may connect, like https://app.example")
     relay_broker: str | None = Field(None, description="where /mqtt brings browsers if another listener than `broker`")
     relay_clients: int = Field(512, ge=0, description="most browsers at once")

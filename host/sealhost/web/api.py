@@ -6,7 +6,7 @@ Leaves to others: TLS (a proxy in front, or the loopback), and every decision.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -176,14 +178,26 @@ def create_app(
     health: Callable[[], dict[str, Any]],
     export: Export | None = None,
     relay: Relay | None = None,
+    pages: BaseRoute | None = None,
+    origins: Sequence[str] = (),
 ) -> Starlette:
-    """The application."""
+    """The application. `pages` is the app served from here, `origins` those of apps served from elsewhere."""
     api = Api(access, views, health, export)
     handlers: dict[Any, Any] = {SealwireError: _refused, HTTPException: _failed}
     routes: list[BaseRoute] = [*api.routes()]
     if relay is not None:
         routes.append(WebSocketRoute("/mqtt", relay.serve))
-    return Starlette(routes=routes, exception_handlers=handlers)
+    if pages is not None:
+        routes.append(pages)
+    # No cookies, hence no credentials: a page elsewhere must hold a key of the roster to learn anything.
+    foreign = Middleware(
+        CORSMiddleware,
+        allow_origins=[origin.rstrip("/") for origin in origins],
+        allow_methods=["GET", "POST", "PUT"],
+        allow_headers=["Authorization", "Content-Type"],
+        max_age=3600,
+    )
+    return Starlette(routes=routes, exception_handlers=handlers, middleware=[foreign] if origins else [])
 
 
 def _http(status: int, error: str, detail: str = "") -> HTTPException:

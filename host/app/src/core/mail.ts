@@ -51,13 +51,13 @@ export class Mailbox {
   /** Connects, and again whenever the connection is lost, until `stop`. Throws Failure when signing in fails. */
   async start(): Promise<void> {
     const login = await this.api.brokerLogin();
-    const { connect } = await import("mqtt"); // the largest part of the app: loaded beside the first page, not before it
+    const { default: mqtt } = await import("mqtt"); // the largest part of the app: loaded beside the first page, not before it
     if (this.stopped) return;
     const { profile } = this.trust;
     const url = new URL("/mqtt", profile.hostUrl || location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const random = toHex(crypto.getRandomValues(new Uint8Array(4)));
-    this.client = connect(url.href, {
+    this.client = mqtt.connect(url.href, {
       protocolVersion: 4,
       clientId: `sealapp-${toHex(profile.kid).slice(0, 12)}-${random}`, // two tabs must not throw each other out
       clean: true,

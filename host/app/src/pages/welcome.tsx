@@ -1,0 +1,11 @@
+import { Page } from "../ui/page.tsx";
+import { say } from "../words/words.ts";
+
+/** Nobody enrolled here yet. */
+export function Welcome() {
+  return (
+    <Page title={say("welcome")}>
+      <p>{say("welcome_text")}</p>
+    </Page>
+  );
+}

@@ -1,0 +1,46 @@
+// The words of the app in the reader's language, switched at any time.
+
+import { computed, signal } from "@preact/signals";
+
+import { Failure } from "../core/failure.ts";
+import { Refusal } from "../wire/errors.ts";
+import { en } from "./en.ts";
+import { zh } from "./zh.ts";
+
+export type Words = Record<keyof typeof en, string>;
+export type Language = "zh" | "en";
+
+const KEPT = "language";
+
+export const language = signal<Language>(localStorage.getItem(KEPT) === "en" ? "en" : "zh");
+const words = computed<Words>(() => (language.value === "en" ? en : zh));
+
+export function switchLanguage(): void {
+  language.value = language.value === "en" ? "zh" : "en";
+  localStorage.setItem(KEPT, language.value);
+  document.documentElement.lang = language.value === "en" ? "en" : "zh-CN";
+}
+
+/** A sentence, with `{name}` replaced by values. */
+export function say(key: keyof Words, values: Record<string, string | number> = {}): string {
+  return words.value[key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}
+
+/** The sentence of a key that is put together, as of a state; the last part of the key where there is none. */
+export function sayOf(group: string, name: string): string {
+  const key = `${group}_${name}`;
+  return key in words.value ? words.value[key as keyof Words] : name.replaceAll("_", " ");
+}
+
+/** What happened, in words. What nobody foresaw is thrown on. */
+export function sayError(error: unknown): string {
+  if (error instanceof Failure) return say(`failure_${error.key}`, error.values);
+  if (error instanceof Refusal) return say("refused", { reason: sayOf("reason", error.reason) });
+  throw error;
+}
+
+/** A point in time as the reader writes it. */
+export function sayTime(seconds: number): string {
+  const locale = language.value === "en" ? "en-GB" : "zh-CN";
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
+}

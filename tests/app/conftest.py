@@ -1,0 +1,52 @@
+"""Fixtures of the app's tests: a real site whose host serves the app, and people's browsers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Playwright, sync_playwright
+
+from tests.app.browsers import Phone, build_app
+from tests.system.site import Site
+
+
+@pytest.fixture(scope="session")
+def built_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app's files."""
+    return build_app(tmp_path_factory.mktemp("app"))
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """The driver of all browsers."""
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def app_site(
+    tmp_path_factory: pytest.TempPathFactory, firmware_image: tuple[Path, ...], built_app: Path
+) -> Iterator[Site]:
+    """A whole site on the host's embedded broker, whose host serves the app."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SEALHOST_SERVE_APP", "true")
+        environment.setenv("SEALHOST_APP_FILES", str(built_app))
+        with closing(Site(tmp_path_factory.mktemp("site"), None, firmware_image)) as site:
+            yield site
+
+
+@pytest.fixture
+def phone(playwright: Playwright, app_site: Site, tmp_path: Path) -> Iterator[Callable[[str], Phone]]:
+    """Makes the browser of a person, by their name."""
+    made: list[Phone] = []
+
+    def make(name: str) -> Phone:
+        made.append(Phone(playwright, tmp_path / name, str(app_site.host.info()["http"])))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
