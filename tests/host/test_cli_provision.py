@@ -53,7 +53,7 @@ class Box:
                 return
             for body in reader.feed(data):
                 if not self.silent:
-                    os.write(self.near, b"console chatter\r\n" + frames.encode(self._answer(body)))
+                    os.write(self.near, b"console chatter\r\n" + frames.encode(self._answer(bytes(body))))
 
     def _answer(self, body: bytes) -> bytes:
         number, fields = messages.read_item(body)

@@ -101,7 +101,9 @@ class SerialRoute:
         """Call `handler` for every message that matches, from the broker or from a line."""
 
         def passed(message: Message) -> None:
-            if isinstance(message, _FromLine) or not self._is_echo(message):
+            if isinstance(message, _FromLine):
+                handler(Message(message.topic, message.payload, False))
+            elif not self._is_echo(message):
                 handler(message)
 
         self._broker.subscribe(topic_filter, passed, retained=retained)
