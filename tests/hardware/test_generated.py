@@ -4,6 +4,7 @@ import ast
 import csv
 import io
 import re
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -122,6 +123,19 @@ def test_wireviz_takes_every_drawing_and_draws_every_part_of_the_housing(board):
         cables = [cable for cable in board.cables if (f"bay{cable.bay}" if cable.bay else "housing") == name]
         assert set(drawn.cables) == {cable.ref for cable in cables}
         assert {ref for cable in cables for ref in (cable.source, *cable.targets)} == set(drawn.connectors)
+
+
+def test_drawings_show_every_part_and_colour(board, tmp_path):
+    if shutil.which("dot") is None:
+        pytest.skip("graphviz is not installed; make test installs it")
+    generate.write(generate.outputs(board), tmp_path)
+    generate.draw(tmp_path)
+    for cable in board.cables:
+        name = f"bay{cable.bay}" if cable.bay else "housing"
+        drawn = (tmp_path / f"build/hardware/{name}.svg").read_text(encoding="utf-8")
+        for word in (cable.ref, cable.source, *cable.targets, *cable.colours):
+            assert re.search(rf"[>:]{word}\b", drawn), (name, word)
+        assert (tmp_path / f"hardware/generated/{name}.png").stat().st_size < 200_000
 
 
 def test_a_contact_named_no_stays_text_in_the_drawings(board):
