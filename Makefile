@@ -66,9 +66,9 @@ hardware: $(HARDWARE_READY) ## check hardware/board.toml; write pin map, parts l
 screens: $(PYTHON_READY) ## pictures of the box's display in every state, from its firmware, in build/screens
 	@$(BIN)/python -m tests.system.screens build/screens
 
-bench: setup ## measure (tests/bench)
+bench: setup ## measure; build/bench.md and bench.json (BENCH="crypto codec" for some)
 	@$(BIN)/python firmware/build.py --quiet
-	@if [ -d tests/bench ]; then $(BIN)/pytest -n 0 -s tests/bench; else echo "Nothing to measure yet: tests/bench is not there."; fi
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 fresh: ## prove demo and tests of the last commit in a bare Debian 12 (root and debootstrap; KEEP=1 leaves it)
 	@.ci/fresh
