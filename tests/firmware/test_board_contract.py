@@ -29,5 +29,20 @@ def test_board_implements_every_method_of_the_contract(path: Path) -> None:
     assert {name: board.get(name) for name in contract} == contract
 
 
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_board_has_every_attribute_of_the_contract(path: Path) -> None:
+    contract = next(
+        node for node in ast.parse((BOARD / "contract.py").read_text()).body if isinstance(node, ast.ClassDef)
+    )
+    names = {target.id for item in contract.body if isinstance(item, ast.Assign) for target in item.targets}  # type: ignore[attr-defined]
+    assigned = {
+        getattr(target, "id", None) or getattr(target, "attr", None)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    }
+    assert names - assigned == set()
+
+
 def test_there_is_a_board() -> None:
-    assert "sim" in [path.stem for path in BOARDS]
+    assert {path.stem for path in BOARDS} == {"sim", "esp32s3"}

@@ -34,6 +34,7 @@ class Esp32S3:
     """The reference board. Constructing it ends every drive before anything else."""
 
     bays = pins.BAYS
+    both_drive = pins.DRIVEN_AT_ONCE >= pins.BAYS
 
     def __init__(self) -> None:
         self._drives = [Drive(gpio) for gpio in pins.GATE]

@@ -58,6 +58,10 @@ def no_shutter_is_driven_before_open():
     assert not b.driving(1) and not b.driving(2)
 
 
+def the_supply_of_this_board_carries_one_drive_at_a_time():
+    assert pins.DRIVEN_AT_ONCE == 1 and board().both_drive is False
+
+
 def drive_is_counted_by_the_generator_and_never_longer_than_asked():
     for ms in (1, 2, 7, 99, 100, 999, 1_000, 1_001, 1_999, 62_500, 123_457, MAX_DRIVE_MS):
         b = board()
