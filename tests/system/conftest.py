@@ -38,14 +38,20 @@ class Sites:
             folder = self._folder / f"{kind}-{self._count}"
             plain = "rumqttd" if kind == "serial" else kind
             started = SiteFence() if kind == "tls" else make_broker(plain, folder / "broker")
-            self._made[kind] = (Site(folder, started, self._image, serial=kind == "serial"), started)
+            try:
+                made = Site(folder, started, self._image, serial=kind == "serial")
+            except BaseException:
+                started.stop()
+                raise
+            self._made[kind] = made, started
         return self._made[kind][0]
 
     def drop(self, kind: str) -> None:
-        """End the site of this kind."""
-        site, started = self._made.pop(kind)
-        site.close()
-        started.stop()
+        """End the site of this kind, if there is one."""
+        if kind in self._made:
+            site, started = self._made.pop(kind)
+            site.close()
+            started.stop()
 
     def close(self) -> None:
         """End all."""
