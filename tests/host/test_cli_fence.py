@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,20 @@ def test_gateway_gets_a_password_and_its_line_in_both_files(home: Path) -> None:
     assert call("broker", "password", "hall-1", "--home", home).stdout.strip() == word
     assert "\nuser hall-1\n" in (home / "mosquitto" / "acl").read_text()
     assert "hall-1:$7$" in (home / "mosquitto" / "passwords").read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another account")
+def test_another_account_owns_the_brokers_files_and_must_be_able_to_reach_them(home: Path) -> None:
+    words = ("broker", "config", "--home", home, "--host", "a", "--user", "nobody")
+    assert f"{home} is closed to nobody" in bad(*words, "--out", home / "mosquitto")
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o711)
+        made = Path(good(*words, "--out", Path(open_to_all) / "broker")["config"]).parent
+        owners = {path.name: path.owner() for path in (made, *made.iterdir())}
+        assert set(owners.values()) == {"nobody"}, owners
+        good("broker", "config", "--home", home, "--out", made, "--gateway", "hall-1")
+        assert (made / "acl").owner() == "nobody"
+        assert mode(made / "acl") == 0o600
 
 
 @pytest.mark.parametrize("words", [("ca",), ("ca", "issue", "box"), ("ca", "revoke"), ("broker", "config")])

@@ -129,6 +129,19 @@ class BrokerFiles:
         except OSError as error:
             raise FenceError(f"{error.filename} cannot be made: {error.strerror}") from error
 
+        self._check_way()
+
+    def _check_way(self) -> None:
+        """Raises FenceError when Mosquitto's account cannot get to the folder."""
+        if self._owner is None or self._owner[0] == os.geteuid():
+            return
+        user, group = self._owner
+        for parent in self.folder.parents:
+            found = parent.stat()
+            bit = 0o100 if found.st_uid == user else 0o010 if found.st_gid == group else 0o001
+            if not found.st_mode & bit and user != 0:
+                raise FenceError(f"{parent} is closed to {self.choices.user}: choose an --out that account can reach")
+
     def _write(self, name: str, content: bytes) -> bool:
         return files.write_whole(self.folder / name, content, files.PRIVATE, self._owner)
 
