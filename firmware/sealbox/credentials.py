@@ -126,10 +126,11 @@ class Credentials:
                 raise Refused(errors.OTHER_TLS_KEY, "the box has none")
             make_context(ca, certificate, key)
             check_key(certificate, key)
+            held = b""
         else:
-            certificate = self._choose(self._waiting)[1]
-            make_context(ca, certificate, key)
-        self._store(message, certificate)
+            held = self._choose(self._waiting)[1]
+            make_context(ca, held, key)
+        self._store(message, held or b"")
         self.issued, self.reference = message["issued"], message.reference
         self._waiting = self._using_next = True
         self._tried = False
@@ -146,9 +147,14 @@ class Credentials:
         """Fields and reference of a file; None when there is none that is whole and of this `provision`."""
         try:
             with open(self._folder + name, "rb") as file:
-                digest, reference, payload = file.read(limits.HASH), file.read(limits.HASH), file.read()
-            if self._digest(reference, payload) == digest:
-                return messages.read_payload(messages.CREDENTIALS, payload), reference
+                digest, reference, size = file.read(limits.HASH), file.read(limits.HASH), file.read(2)
+                certificate = file.read(int.from_bytes(size, "big"))
+                payload = file.read()
+            if self._digest((reference, size, certificate, payload)) == digest:
+                fields = messages.read_payload(messages.CREDENTIALS, payload)
+                if certificate:
+                    fields["certificate"] = certificate
+                return fields, reference
             print("not used:", name)
         except OSError:
             pass  # there is no such file
@@ -156,19 +162,19 @@ class Credentials:
             print("not used:", name, error)
         return None
 
-    def _store(self, message: "messages.Message", certificate: "bytes | None") -> None:
-        fields = {"box": message["box"], "issued": message["issued"], "ca": message["ca"], "certificate": certificate}
-        payload = messages.payload(messages.CREDENTIALS, fields)
+    def _store(self, message: "messages.Message", certificate: bytes) -> None:
+        """As it came: there may be no room to encode it again. Before it, the certificate that the box goes on with."""
         scratch = self._folder + "/tls.new"
+        parts = (message.reference, len(certificate).to_bytes(2, "big"), certificate, message.payload)
         with open(scratch, "wb") as file:
-            file.write(self._digest(message.reference, payload))
-            file.write(message.reference)
-            file.write(payload)
+            file.write(self._digest(parts))
+            for part in parts:
+                file.write(part)
         os.rename(scratch, self._folder + _NEXT)
 
-    def _digest(self, reference: bytes, payload: bytes) -> bytes:
+    def _digest(self, parts: tuple) -> bytes:
         """Binds a file to the `provision` that brought the key, and shows damage: littlefs checks nothing."""
         digest = sha256(config.read(self._folder))
-        digest.update(reference)
-        digest.update(payload)
+        for part in parts:
+            digest.update(part)
         return digest.digest()

@@ -186,7 +186,10 @@ class Intake:
         if self._rosters.offer(message, self._crypto.verify):
             self._gate.roster = None
             gc.collect()  # there is no room for two
-            self._gate.roster = self._rosters.load()
+            try:
+                self._gate.roster = self._rosters.load()
+            except MemoryError:
+                self._box.board.reset()  # all bays are closed; a box that starts has room for what it adopted
             self._loose = {}
             print("roster %d" % message["version"])
             self._outbox.wake(True)
