@@ -27,8 +27,8 @@ _NOBODY_MS = const(500)
 class SerialLink(Link):
     """The link over the console. ``fields``: the `provision` item that the box was set up with, None before.
 
-    ``told`` is set once it was told them over this line; a box that was told nothing has no messages. ``connected`` says whether somebody at the other end carries
-    messages; on_lost() hears when they no longer do.
+    ``told`` is set once it was told them over this line; before, there are no messages. ``connected`` says whether
+    somebody at the other end carries them; on_lost() hears when they no longer do.
     """
 
     acknowledged = True  # what `publish` returns is this link: what was written is gone

@@ -144,6 +144,7 @@ class Board:
         """The USB console, raw: (reader, writer).
 
         `await reader.read(n)` gives 1..n bytes as they come; `writer.write(data)`, then `await writer.drain()`.
-        Output that no computer takes is dropped, so that the box never waits for one.
+        Output that no computer takes is dropped, so that the box never waits for one. A `write` leaves whole or not at
+        all, so that nothing printed stands in the middle of it.
         """
         raise NotImplementedError

@@ -33,7 +33,7 @@ class _Carried:
     def __init__(self, box: SerialBox, address: BrokerAddress, tls: ssl.SSLContext | None) -> None:
         self.box = box
         topic, said, _ = away(box)
-        self.link = MqttLink(address, f"gateway-{box.kid.hex()}", tls=tls, will=(topic, said))
+        self.link = MqttLink(address, f"sealgate-{box.kid.hex()}", tls=tls, will=(topic, said))
         self.link.subscribe(topics.box_in_filter(box.site, box.kid), self._down)
         self.link.on_connected(box.nudge)
 
