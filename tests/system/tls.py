@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import BasicConstraints, Certificate
+from cryptography.x509 import BasicConstraints, Certificate, load_pem_x509_certificate
 from sealhost.fence import x509 as build
 from sealhost.fence.ca import CertificateAuthority, Credentials
-from sealwire import messages, topics
+from sealwire import cose, messages, topics
 
 from tests.brokers import Mosquitto, free_port
 from tests.host.daemon import eventually
@@ -141,7 +141,7 @@ class Guarded:
     def _server(self, span: build.Span) -> tuple[bytes, bytes]:
         key = build.new_key()
         folder = self.ca.folder
-        root = build.x509.load_pem_x509_certificate((folder / "ca-1.pem").read_bytes())
+        root = load_pem_x509_certificate((folder / "ca-1.pem").read_bytes())
         signer = build.read_key((folder / "ca-1.key").read_bytes())
         certificate = build.server([BOX_NAME], key.public_key(), span, root, signer)
         return certificate.public_bytes(Encoding.PEM), build.key_pem(build.key_der(key))
@@ -211,7 +211,7 @@ class GuardedStage(Stage):
     def provision(self, **more: Any) -> None:
         """Tell the box its site, CA and certificate; its port is the switch's."""
         public_key = self.console(messages.build_item(messages.HELLO, {}))["public"]
-        self.tls = self.guarded.ca.issue_box(messages.cose.key_id(public_key))
+        self.tls = self.guarded.ca.issue_box(cose.key_id(public_key))
         super().provision(**self.told(self.tls), **more)
 
     def told(self, made: Credentials) -> Fields:
