@@ -33,6 +33,17 @@ def test_embedded_broker_listens_on_loopback_only(tmp_path: Path) -> None:
         assert _listening_addresses(broker.port) == {"0100007F"}
 
 
+def test_what_a_listener_accepts_sends_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert broker_module._set_nodelay(listener.fileno())
+        with socket.create_connection(listener.getsockname()) as client:
+            accepted, _ = listener.accept()
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert not broker_module._set_nodelay(client.fileno())
+            accepted.close()
+    assert not broker_module._set_nodelay(0)
+
+
 def test_embedded_broker_refuses_a_port_in_use_with_a_clear_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
