@@ -169,7 +169,10 @@ async def show(board: object, screen: Screen, box: Box, link: object, outbox: Ou
     """Keep the display true: after every change, and as seconds pass."""
     while True:
         box.gate.drop_stale()
-        await screen.show(display.rows(box, link.connected, outbox.unanswered, board.ticks_ms()))
+        try:
+            await screen.show(display.rows(box, link.connected, outbox.unanswered, board.ticks_ms()))
+        except MemoryError:
+            pass  # while a large message is looked at; said a second later
         if not await screen.pause(1000):
             gc.collect()
 

@@ -125,25 +125,29 @@ def rows(box: object, online: bool, unanswered: bool, now: int) -> "list[str]":
 
 def _notices(box: object, online: bool, unanswered: bool, serving: bool) -> "list[int]":
     """The texts about the whole box; while a bay serves a request only what closes it, or keeps its log from flash."""
-    failed = False
-    for bay in box.bays:
-        failed = failed or (bay.state == states.LOCKED and bay.request is not None)
-    found = (
-        (_TAMPERED, box.journal.alarm or box.housing.alarm),
-        (_BATTERY_LOW, box.housing.low),
-        (_LOG_FAILED, failed),
-        (_CLOCK_LOST, not serving and not box.journal.clock.is_set()),
-        (_LOG_FULL, not serving and not box.journal.log.room()),
-        (_NO_ROSTER, not serving and box.gate.roster is None),
-        (_OFFLINE, not serving and not online),
-        (_NO_HOST, not serving and online and unanswered),
-        (_ON_BATTERY, not serving and not box.board.mains_ok()),
-    )
     notices = []
-    for number, holds in found:
-        if holds:
-            notices.append(number)
-    return notices or ([] if serving else [_READY])
+    if box.journal.alarm or box.housing.alarm:
+        notices.append(_TAMPERED)
+    if box.housing.low:
+        notices.append(_BATTERY_LOW)
+    for bay in box.bays:
+        if bay.state == states.LOCKED and bay.request is not None and _LOG_FAILED not in notices:
+            notices.append(_LOG_FAILED)
+    if serving:
+        return notices
+    if not box.journal.clock.is_set():
+        notices.append(_CLOCK_LOST)
+    if not box.journal.log.room():
+        notices.append(_LOG_FULL)
+    if box.gate.roster is None:
+        notices.append(_NO_ROSTER)
+    if not online:
+        notices.append(_OFFLINE)
+    elif unanswered:
+        notices.append(_NO_HOST)
+    if not box.board.mains_ok():
+        notices.append(_ON_BATTERY)
+    return notices or [_READY]
 
 
 def _text(number: int) -> str:
