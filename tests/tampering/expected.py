@@ -46,6 +46,8 @@ def exactly(shelf: Shelf, altered: Altered) -> Named | None:
     if forgery.number == messages.RELEASE:
         same = messages.read(forgery.raw, SITE).reference == altered.message.reference
         return None if same else {(new, "release_not_listed")}
+    if forgery.number == messages.ROSTER and forgery.field == "version":
+        return _other_version(shelf, altered)
     if signing == forging.WRONG_ROLE:
         return {(new, "unknown_signer")}
     if signing in (forging.KEPT, forging.FORGED, forging.SITE):
@@ -55,6 +57,16 @@ def exactly(shelf: Shelf, altered: Altered) -> Named | None:
     if altered.message.reference in shelf.rests:
         return {(altered.old, "message_missing")}
     return None
+
+
+def _other_version(shelf: Shelf, altered: Altered) -> Named | None:
+    """A roster that says another version is named, or the one that now lacks it as one of its signatures."""
+    if altered.forgery.signing in (forging.OWN, forging.PEER, forging.ALL):
+        return None
+    version = altered.message["version"]
+    others = [path for path in shelf.of_type(messages.ROSTER) if shelf.messages[path]["version"] == version]
+    lacking = {(path, "roster_signatures") for path in others}
+    return {(altered.new, check) for check in ("item_name", "unknown_signer", "bad_signature")} | lacking
 
 
 def by_the_rules(shelf: Shelf, altered: Altered, findings: list[Finding]) -> bool:

@@ -130,6 +130,10 @@ def _read(bundle: Bundle, site: bytes, findings: Findings) -> dict[int, list[tup
         except SealwireError as error:
             findings.add(Rank.ROSTER, path, str(_version_in(path)), error.name, f"this is no roster: {error}")
             continue
+        if message["version"] != _version_in(path):
+            why = f"this item holds roster {message['version']}, which its path does not say"
+            findings.add(Rank.ROSTER, path, str(_version_in(path)), Check.ITEM_NAME, why)
+            continue
         by_version.setdefault(message["version"], []).append((path, message))
     return by_version
 
