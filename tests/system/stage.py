@@ -300,6 +300,13 @@ class Stage:
         assert entry.get("message") in (None, message.reference)
         return errors.name_of(entry["reason"])
 
+    def wait_printed(self, text: str) -> None:
+        """Wait until the firmware has printed a text."""
+        deadline = time.monotonic() + WAIT
+        while text not in self.box.firmware_log():
+            assert time.monotonic() < deadline, f"{text!r} was not printed:\n{self.box.firmware_log()}"
+            self.take(0.02)
+
     def open(self, request: Message | None = None, **changes: Any) -> Message:
         """Open the committee's bay the proper way; the request."""
         request = request or self.request(**changes)

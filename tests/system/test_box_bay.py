@@ -42,7 +42,7 @@ def grant(stage: Stage, request: Message) -> None:
 def opened(stage: Stage) -> Message:
     """An open bay, which the firmware knows to be open."""
     request = stage.open()
-    said(stage, "bay 2 open\n")
+    stage.wait_printed("bay 2 open\n")
     return request
 
 
@@ -52,11 +52,6 @@ def open_jammed(stage: Stage, at: str = "midway") -> Message:
     request = stage.request()
     grant(stage, request)
     return request
-
-
-def said(stage: Stage, text: str) -> None:
-    """Wait until the firmware has printed a line that contains a text."""
-    stage.box.wait_for(lambda _: text in stage.box.firmware_log(), WAIT, f"{text!r} printed")
 
 
 def wait_driven(stage: Stage, driven: bool) -> None:
@@ -122,7 +117,7 @@ def test_presses_while_the_shutter_closes_are_counted_also_beyond_what_was_appro
     opened(traced)
     traced.box.jam(COMMITTEE, "open")
     traced.box.press_button()
-    said(traced, "bay 2 closing")
+    traced.wait_printed("bay 2 closing")
     for count in (1, 2, 3):
         assert traced.box.press(COMMITTEE)
         assert traced.wait_entry(chain.PRESS, count=count)["count"] == count
@@ -152,7 +147,7 @@ def test_shutter_that_does_not_leave_is_tried_twice_and_nothing_is_spent(traced:
 @takes("opening travel_failed", "closing travel_failed", "jammed shutter_left", "jammed shutter_closed")
 def test_shutter_stuck_midway_ends_jammed_and_opens_nothing_until_it_is_free(traced: Stage) -> None:
     open_jammed(traced)
-    said(traced, "bay 2 jammed")
+    traced.wait_printed("bay 2 jammed")
     traced.box.advance(LATE_S)
     assert [entry["phase"] for entry in (traced.wait_entry(chain.JAM), traced.wait_entry(chain.JAM, count=2))] == [1, 2]
     assert not traced.box.driving(COMMITTEE)
@@ -203,10 +198,10 @@ def test_shutter_that_does_not_close_is_jammed_and_its_presses_are_counted(trace
     opened(traced)
     traced.box.jam(COMMITTEE, "open")
     traced.box.press_button()
-    said(traced, "bay 2 closing")
+    traced.wait_printed("bay 2 closing")
     traced.box.advance(LATE_S)
     assert traced.wait_entry(chain.JAM)["phase"] == 2
-    said(traced, "bay 2 jammed")
+    traced.wait_printed("bay 2 jammed")
     assert len(traced.box.buzzes()[-1]) == 5, "the alarm"
     for count in (1, 2, 3):
         assert traced.box.press(COMMITTEE)
@@ -223,7 +218,7 @@ def test_shutter_found_open_at_boot_is_jammed_until_it_closes(traced: Stage) -> 
     traced.box.power_on("brown_out")
     assert traced.wait_entry(chain.BOOT, count=2)["cause"] == 3
     traced.wait_entry(chain.INTERRUPTED)
-    said(traced, "bay 2 jammed")
+    traced.wait_printed("bay 2 jammed")
     assert traced.wait_entry(chain.JAM).get("request") is None
     traced.box.unjam(COMMITTEE)
     traced.box.wait_shutter(COMMITTEE, "closed", WAIT)
@@ -234,7 +229,7 @@ def test_contact_that_flutters_without_end_is_not_counted_without_end(traced: St
     opened(traced)
     traced.box.jam(COMMITTEE, "open")
     traced.box.press_button()
-    said(traced, "bay 2 closing")
+    traced.wait_printed("bay 2 closing")
     for _ in range(60):
         sense_press(traced)
     traced.box.unjam(COMMITTEE)
@@ -252,7 +247,7 @@ def test_mechanical_key_is_logged_with_an_alarm_and_the_bay_serves_again_once_cl
     assert not traced.box.driving(COMMITTEE)
     traced.box.advance(LATE_S)
     traced.box.let_go_of_shutter(COMMITTEE)
-    said(traced, "bay 2 locked")
+    traced.wait_printed("bay 2 locked")
     opens_again(traced)
 
 
