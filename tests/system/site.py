@@ -117,8 +117,9 @@ class PublishedBox:
 class Site:
     """The whole. `broker` None: the host's embedded one, which ends with it; a SiteFence: Mosquitto with TLS.
 
-    `through` and `box_through`: where host and box connect to, if not to the broker itself. `serial`: the box knows no
-    broker, and is plugged into the host's serial line once it is set up.
+    `through` and `box_through`: where host and box connect to, if not to the broker itself. `serial`: the box is
+    plugged into the host's serial line once it is set up, by way of what this makes of its console's path; it knows no
+    broker, unless `broker_too`.
     """
 
     def __init__(
@@ -128,7 +129,8 @@ class Site:
         image: tuple[Path, ...],
         through: str | None = None,
         box_through: str | None = None,
-        serial: bool = False,
+        serial: Callable[[str], str] | None = None,
+        broker_too: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -145,7 +147,8 @@ class Site:
         if self.fence is not None:
             url = self.fence.begin(self.host.home)
         self.socket = folder / "socket"
-        if serial:
+        self._wire, self._broker_too = serial, broker_too
+        if serial is not None:
             self.host.serial = str(self.socket)
         self._add_neighbour()
         self._closing: list[Callable[[], object]] = []
@@ -196,8 +199,8 @@ class Site:
             *("--authority", self.people.authority.public_key.hex(), *self._box_broker()),
         )
         self.box.release_button()
-        if self.host.serial is not None:
-            self.plug(self.box.console_path)
+        if self._wire is not None:
+            self.plug(self._wire(self.box.console_path))
         self.published = PublishedBox(self.ear, bytes.fromhex(found["public"]))
         box: Any = self.published
         self.people.box = box
@@ -210,7 +213,7 @@ class Site:
 
     def _box_broker(self) -> list[str]:
         """What the box is told of its broker."""
-        if self.host.serial is not None:
+        if self._wire is not None and not self._broker_too:
             return []
         if self.fence is None:
             return ["--broker", self._box_through or self.url]
