@@ -13,7 +13,7 @@ for it. DISCONNECT is never sent: whenever we go, the broker shall publish our l
 
 import asyncio
 import socket
-from errno import EINPROGRESS
+from errno import ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, ETIMEDOUT
 from gc import collect
 from os import urandom
 from time import ticks_add, ticks_diff, ticks_ms
@@ -177,7 +177,8 @@ class MqttClient:
         except ValueError as error:  # how a certificate that is not good shows
             raise MqttError("TLS: " + str(error).strip().replace("\n", ", ")) from None
         except OSError as error:
-            if self._wrapped is None:
+            # That there was no connection at all shows in the handshake as well.
+            if self._wrapped is None or error.errno in (ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT):
                 raise
             raise MqttError("TLS: the handshake failed, {}".format(error)) from None
 
