@@ -146,8 +146,8 @@ def test_configuration_is_written_once_and_remembers_what_it_was_told(home: Path
 
 def test_settings_get_what_is_missing_and_keep_what_somebody_wrote(home: Path) -> None:
     file = home / "sealhost.toml"
-    with file.open("a") as settings:
-        settings.write('relay_broker = "mqtt://127.0.0.1:1"')
+    with file.open("a") as text:
+        text.write('relay_broker = "mqtt://127.0.0.1:1"')
     made = configure(home, "--host", "seals.example")
     assert made["settings_kept"] == ["relay_broker"]
     settings = tomllib.loads(file.read_text())

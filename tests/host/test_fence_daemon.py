@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 from sealhost.app import open_context
 from sealhost.client.api import sign_in_text
-from sealhost.config import Settings
+from sealhost.cli_common import load_settings
 from sealhost.demo_stage import sealhost
 from sealhost.fence import FenceError
 from sealhost.fence import x509 as build
@@ -147,7 +147,7 @@ def test_host_says_why_it_has_no_broker_and_connects_when_that_is_mended(guarded
 def test_what_is_due_is_renewed_without_a_new_key_and_used_at_once(tmp_path: Path) -> None:
     guarded = Guarded(tmp_path)
     now = [int(time.time())]
-    settings = Settings(home=guarded.home)
+    settings = load_settings(guarded.home)
     context = open_context(settings, lambda: now[0])
     folder = guarded.home / "mosquitto"
     keeper = Keeper(context, BrokerFiles.open(folder, guarded.home))
@@ -189,7 +189,7 @@ def test_reload_that_fails_is_tried_again_and_stops_nothing(
 ) -> None:
     guarded = Guarded(tmp_path)
     now = [int(time.time())]
-    context = open_context(Settings(home=guarded.home), lambda: now[0])
+    context = open_context(load_settings(guarded.home), lambda: now[0])
     files = BrokerFiles.open(guarded.home / "mosquitto", guarded.home)
     calls: list[int] = []
 
