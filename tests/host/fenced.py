@@ -82,16 +82,18 @@ class Client:
         with self._news:
             assert self._news.wait_for(condition, WAIT_S), f"waited in vain for {what}"
 
+    def _wait_answer(self, packet: int | None, name: str) -> None:
+        self._wait(lambda: packet in self._answered or bool(self.closed), name)
+
     def subscribe(self, *filters: str) -> None:
         """Subscribe; returns when the broker has answered."""
         for one in filters:
             mid = self._client.subscribe(one, 1)[1]
-            self._wait(lambda mid=mid: mid in self._answered, "SUBACK")
+            self._wait_answer(mid, "SUBACK")
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Publish with QoS 1; returns when the broker has answered, whatever that is worth."""
-        mid = self._client.publish(topic, payload, 1, retain).mid
-        self._wait(lambda: mid in self._answered or bool(self.closed), "PUBACK")
+        self._wait_answer(self._client.publish(topic, payload, 1, retain).mid, "PUBACK")
 
     def wait_heard(self, topic: str, payload: bytes) -> None:
         """Until this was delivered."""

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from cryptography import x509
 from sealhost.app import open_context
-from sealhost.client.api import sign_in_text
 from sealhost.cli_common import load_settings
+from sealhost.client.api import sign_in_text
 from sealhost.demo_stage import sealhost
 from sealhost.fence import FenceError
 from sealhost.fence import x509 as build

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from sealhost.fence import FenceError
 from sealhost.fence.acl import Place, file, users
 from sealhost.fence.broker import BrokerFiles, Choices
@@ -132,10 +134,8 @@ def test_client_that_publishes_on_others_topics_changes_nothing(fence: Fence, wh
 def test_will_on_anothers_topic_is_not_published(fence: Fence) -> None:
     observer = fence.observer()
     observer.subscribe("#")
-    import paho.mqtt.client as paho
-
     for topic in (topics.box_status(SITE, BOX), topics.inbox(SITE, OFFICER)):
-        liar = paho.Client(paho.CallbackAPIVersion.VERSION2, "seal-liar")
+        liar = paho.Client(CallbackAPIVersion.VERSION2, "seal-liar")
         liar.username_pw_set(KEEPER.hex(), fence.files.passwords.of(KEEPER.hex()))
         liar.tls_set_context(fence.context())
         liar.will_set(topic, b"gone", 1, True)
