@@ -40,7 +40,8 @@ tasks = []  # what runs beside
 
 
 async def handle(sender, payload):
-    assert not state["busy"], "two at once"
+    if state["busy"]:
+        sys.exit("two at once")
     state["busy"] += 1
     said = bytes(payload[1:20])
     if said.startswith(b"chatter"):
