@@ -261,34 +261,41 @@ def _write_table(table: bytearray, point: tuple, spacing: int, width: int) -> No
     """Fills a table with the odd multiples of -A for digits of `width`, times 2^(spacing*i) for each i; A is x, y."""
     x, y = point
     step = engine.load(P - x, y)
-    found = []
+    end = 0
     for at in range(0, _WHOLE, spacing):
         if at:
             engine.double(step, spacing)
         multiple = engine.copy(step)
-        found.append(engine.coordinates(multiple))
+        end = _put(table, end, multiple)
         twice = engine.copy(step)
         engine.double(twice, 1)
         twice = engine.prepare(twice)
         for _ in range((1 << (width - 2)) - 1):
             engine.add_point(multiple, twice)
-            found.append(engine.coordinates(multiple))
-    _write_affine(table, found)
+            end = _put(table, end, multiple)
+    _write_affine(table)
 
 
-def _write_affine(table: bytearray, points: list) -> None:
-    """Fills a table with projective points, made affine with one inverse for all (Montgomery's trick)."""
+def _put(table: bytearray, at: int, point: "object") -> int:
+    """Writes a projective point into a table, where it takes as much room as it will when it is affine; its end."""
+    for coordinate in engine.coordinates(point):
+        table[at : at + 32] = coordinate.to_bytes(32, "little")
+        at += 32
+    return at
+
+
+def _write_affine(table: bytearray) -> None:
+    """Makes a table's projective points affine with one inverse for all (Montgomery's trick)."""
+    read = int.from_bytes
     products = [1]
-    for _, _, z in points:
-        products.append(products[-1] * z % P)
+    for end in range(96, len(table) + 1, 96):
+        products.append(products[-1] * read(table[end - 32 : end], "little") % P)
     inverse = _public_inverse(products.pop())
-    for at in range(len(points) - 1, -1, -1):
-        x, y, z = points[at]
+    for start in range(len(table) - 96, -1, -96):
         own = inverse * products.pop() % P
-        inverse = inverse * z % P
-        x = x * own % P
-        y = y * own % P
-        start = 96 * at
+        inverse = inverse * read(table[start + 64 : start + 96], "little") % P
+        x = read(table[start : start + 32], "little") * own % P
+        y = read(table[start + 32 : start + 64], "little") * own % P
         table[start : start + 32] = ((y + x) % P).to_bytes(32, "little")
         table[start + 32 : start + 64] = ((y - x) % P).to_bytes(32, "little")
         table[start + 64 : start + 96] = (2 * D * x % P * y % P).to_bytes(32, "little")
