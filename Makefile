@@ -70,6 +70,10 @@ bench: setup ## measure; build/bench.md and bench.json (BENCH="crypto codec" for
 	@$(BIN)/python firmware/build.py --quiet
 	@$(BIN)/python -m tests.bench $(BENCH)
 
+soak: setup ## weeks of a box's life in MINUTES (10), power cuts and floods of many seeds; two kinds of it are in `make test`
+	@$(BIN)/python firmware/build.py --quiet
+	@SEALBOX_SOAK_MINUTES=$(or $(MINUTES),10) SEALBOX_SEEDS=50 $(BIN)/pytest -n 0 -s tests/system/test_box_soak.py tests/system/test_box_flood.py tests/firmware/test_use_cuts.py
+
 fresh: ## prove demo and tests of the last commit in a bare Debian 12 (root and debootstrap; KEEP=1 leaves it)
 	@.ci/fresh
 
@@ -107,4 +111,4 @@ $(TYPINGS)/.ready: firmware/typings.lock $(PYTHON_READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes --requirement $< --target $(TYPINGS)
 	@touch $@
 
-.PHONY: help demo app setup test check format vectors hardware screens bench fresh lock clean moved
+.PHONY: soak help demo app setup test check format vectors hardware screens bench fresh lock clean moved

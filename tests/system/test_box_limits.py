@@ -1,8 +1,11 @@
 """The largest messages that the wire allows, on real firmware in the board's heap."""
 
+from pathlib import Path
+
 import pytest
 from sealwire import chain, limits, messages
 
+from tests.brokers import Broker
 from tests.system.people import Key, person, rule
 from tests.system.stage import COMMITTEE, MATTER, Stage
 
@@ -26,6 +29,34 @@ def test_largest_roster_is_taken_and_obeyed(stage: Stage) -> None:
     stage.send(stage.grant(request, [stage.decision(request, officer) for officer in officers[-4:]]).raw)
     stage.wait_entry(chain.INTENT)
     stage.box.wait_shutter(COMMITTEE, "open")
+
+
+SHORT = """
+from sealbox import rosters
+
+load = rosters.Rosters.load
+
+
+def short(self):
+    if self._journal.roster == 2 and self._journal.boot == 1:
+        raise MemoryError
+    return load(self)
+
+
+rosters.Rosters.load = short
+import main
+"""
+
+
+def test_roster_that_does_not_fit_beside_what_is_there_is_read_at_a_fresh_start(
+    tmp_path: Path, rumqttd: Broker, firmware_image: tuple[Path, ...]
+) -> None:
+    script = tmp_path / "short.py"
+    script.write_text(SHORT, encoding="utf-8")
+    with Stage(tmp_path / "box", rumqttd, modules=firmware_image, main=script) as stage:
+        stage.send_roster()
+        assert stage.wait_entry(chain.BOOT, count=2)["cause"] == 4
+        stage.open()
 
 
 def send_largest_grant(stage: Stage, officers: list[Key]) -> None:
