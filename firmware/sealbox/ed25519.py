@@ -266,22 +266,17 @@ def _write_table(table: bytearray, point: tuple, spacing: int, width: int) -> No
         if at:
             engine.double(step, spacing)
         multiple = engine.copy(step)
-        end = _put(table, end, multiple)
         twice = engine.copy(step)
         engine.double(twice, 1)
         twice = engine.prepare(twice)
-        for _ in range((1 << (width - 2)) - 1):
-            engine.add_point(multiple, twice)
-            end = _put(table, end, multiple)
+        for left in range((1 << (width - 2)) - 1, -1, -1):
+            # A projective point takes as much room as it will when it is affine.
+            for coordinate in engine.coordinates(multiple):
+                table[end : end + 32] = coordinate.to_bytes(32, "little")
+                end += 32
+            if left:
+                engine.add_point(multiple, twice)
     _write_affine(table)
-
-
-def _put(table: bytearray, at: int, point: "object") -> int:
-    """Writes a projective point into a table, where it takes as much room as it will when it is affine; its end."""
-    for coordinate in engine.coordinates(point):
-        table[at : at + 32] = coordinate.to_bytes(32, "little")
-        at += 32
-    return at
 
 
 def _write_affine(table: bytearray) -> None:
