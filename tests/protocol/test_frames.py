@@ -71,7 +71,7 @@ def test_half_a_frame_costs_only_itself(bodies, cut):
 def test_who_takes_one_frame_and_leaves_the_rest_of_its_bytes_finds_the_next_one_whole():
     reader = frames.Reader()
     for body in (b"first", b"second", b"third"):
-        assert bytes(next(iter(reader.feed(frames.encode(body))))) == body
+        assert bytes(next(iter(reader.feed(bytes(frames.encode(body)))))) == body
     assert reader.skipped == 0
 
 

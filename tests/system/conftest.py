@@ -39,7 +39,7 @@ class Sites:
             plain = "rumqttd" if kind == "serial" else kind
             started = SiteFence() if kind == "tls" else make_broker(plain, folder / "broker")
             try:
-                made = Site(folder, started, self._image, serial=str if kind == "serial" else None)
+                made = Site(folder, started, self._image, serial=kind == "serial")
             except BaseException:
                 started.stop()
                 raise

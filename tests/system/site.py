@@ -118,8 +118,8 @@ class Site:
     """The whole. `broker` None: the host's embedded one, which ends with it; a SiteFence: Mosquitto with TLS.
 
     `through` and `box_through`: where host and box connect to, if not to the broker itself. `serial`: the box is
-    plugged into the host's serial line once it is set up, by way of what this makes of its console's path; it knows no
-    broker, unless `broker_too`.
+    plugged into the host's serial line once it is set up, perhaps by way of what this makes of its console's path; it
+    knows no broker, unless `broker_too`.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Site:
         image: tuple[Path, ...],
         through: str | None = None,
         box_through: str | None = None,
-        serial: Callable[[str], str] | None = None,
+        serial: Callable[[str], str] | bool = False,
         broker_too: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,8 +147,9 @@ class Site:
         if self.fence is not None:
             url = self.fence.begin(self.host.home)
         self.socket = folder / "socket"
-        self._wire, self._broker_too = serial, broker_too
-        if serial is not None:
+        self._wire: Callable[[str], str] | None = str if serial is True else serial or None
+        self._broker_too = broker_too
+        if serial:
             self.host.serial = str(self.socket)
         self._add_neighbour()
         self._closing: list[Callable[[], object]] = []
