@@ -34,6 +34,7 @@ from sealhost.links.route import SerialRoute
 from sealhost.links.tls import client_context, load_certificate
 from sealhost.services.access import Access
 from sealhost.services.context import Context, Send
+from sealhost.services.enrolments import Enrolments
 from sealhost.services.host import Host
 from sealhost.services.renewal import Renewal
 from sealhost.services.timers import Due
@@ -124,6 +125,7 @@ class Daemon:
                 self._make_relay(),
                 self._make_pages(),
                 self.settings.app_origins,
+                Enrolments(self.context),
             ),
             self.settings.listen_host,
             self.settings.listen_port,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from sealwire import errors, messages, topics
-from sealwire.errors import Refused
+from sealwire.errors import Refused, SealwireError
 from sealwire.messages import Message
 
 from sealhost.cli_draft import DraftOption, draft_path, put_person
@@ -171,15 +171,54 @@ def token(
     desk.result(say("token_made", name=name, token=secret, command=line), token=secret, command=line)
 
 
-def _read_enrolment(desk: Desk, file: Path) -> Message:
-    """An enrolment signed by its own new key, with a token given out here. SealwireError or ClientError otherwise."""
-    message = messages.read(read_file(file), desk.profile.site, (messages.ENROL,))
+def _proven(desk: Desk, raw: bytes) -> Message:
+    """An enrolment signed by its own new key. SealwireError otherwise."""
+    message = messages.read(raw, desk.profile.site, (messages.ENROL,))
     if message["kind"] != messages.ED25519:
         raise Refused(errors.UNSUPPORTED_KEY_KIND)
     message.check(message["public"], verify)
+    return message
+
+
+def _read_enrolment(desk: Desk, file: Path) -> Message:
+    """The same from a file, with a token given out here. SealwireError or ClientError otherwise."""
+    message = _proven(desk, read_file(file))
     if not tokens.fits(desk.profile, message["token"], message["public"]):
         raise ClientError("unknown_token")
     return message
+
+
+@desk_command(enrol_app, "list")
+def list_enrolments(desk: Desk) -> None:
+    """Fetch the enrolments that people's apps sent to the host; each becomes a file for `enrol add`."""
+    folder = desk.profile.home / "enrolments"
+    folder.mkdir(exist_ok=True)
+    lines, found = [], []
+    for raw in desk.api.enrolments():
+        try:
+            message = _proven(desk, raw)
+        except SealwireError:
+            continue  # the host let through what it should not have
+        code = compose.key_code(message["public"])
+        invited = tokens.fits(desk.profile, message["token"], message["public"])
+        path = folder / f"enrol-{code}.cose"
+        write_whole(path, raw)
+        text = say("enrolment", name=message["name"], code=code)
+        lines.append(f"{text}\n  {path}" + ("" if invited else f"\n  {say('unknown_token')}"))
+        found.append({"name": message["name"], "code": code, "invited": invited, "file": str(path)})
+    desk.result("\n".join(lines) or say("no_enrolments"), enrolments=found)
+
+
+@desk_command(enrol_app, "refuse")
+def refuse_enrolment(
+    desk: Desk,
+    file: Annotated[Path, typer.Argument(help="The enrolment file.")],
+) -> None:
+    """Have the host forget an enrolment."""
+    message = _proven(desk, read_file(file))
+    desk.api.refuse_enrolment(message.kid)
+    code = compose.key_code(message["public"])
+    desk.result(say("enrolment_refused", name=message["name"], code=code), name=message["name"], code=code)
 
 
 @desk_command(enrol_app, "show", refresh=False)

@@ -315,6 +315,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name}, key {code}. Compare the code with the person before you go on.",
         "{name}，密钥 {code}。请先与本人核对代码。",
     ),
+    "no_enrolments": ("No enrolments wait at the host.", "主机上没有等待登记的密钥。"),
+    "enrolment_refused": ("The host has forgotten {name}, key {code}.", "主机已删除 {name} 的登记，密钥 {code}。"),
     "will_reset": (
         "You clear {what} on box {box}, after its log entry {seq}.",
         "您将为印章盒 {box} 清除 {what}（日志第 {seq} 条之后）。",

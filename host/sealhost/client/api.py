@@ -114,6 +114,15 @@ class Api:
         """The register of seal use as the host writes it."""
         return self._json("GET", f"/api/sites/{self._site}/ledger")
 
+    def enrolments(self) -> list[bytes]:
+        """The enrolments that came to the host, for an authority key; each still to be checked and compared."""
+        rows = _objects(self._json("GET", f"/api/sites/{self._site}/enrolments"), "enrolments")
+        return _messages([row.get("message") for row in rows])
+
+    def refuse_enrolment(self, kid: bytes) -> None:
+        """Have the host forget an enrolment."""
+        self._send("DELETE", f"/api/sites/{self._site}/enrolments/{kid.hex()}")
+
     def broker_login(self) -> tuple[str, str] | None:
         """(user, password) at the broker, as the host gives it out with a sign-in; None when it gives none.
 

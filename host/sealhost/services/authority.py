@@ -16,7 +16,7 @@ from sealwire.roster import check_roster, check_succession
 
 from sealhost.services.context import Turn
 from sealhost.services.lifecycles import refresh_all
-from sealhost.store import boxes, outbox, sites
+from sealhost.store import boxes, enrolments, outbox, sites
 from sealhost.store import messages as message_store
 
 _log = structlog.get_logger(__name__)
@@ -102,6 +102,8 @@ def _adopt(turn: Turn, message: Message, digest: bytes) -> None:
         if boxes.get(turn.tx, site, kid) is None:
             boxes.add(turn.tx, site, kid, box["public"], chain.genesis(site))
         boxes.update_box(turn.tx, site, kid, push_at=turn.now, pushes=0)
+    listed = [key[1:] for person in message["people"] for key in person["keys"]] + message["authority"]
+    enrolments.drop(turn.tx, site, [cose.key_id(key) for key in listed])
     refresh_all(turn, site)
 
 

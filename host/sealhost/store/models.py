@@ -270,6 +270,16 @@ class Blob(Base):
     created: Mapped[int]
 
 
+class Enrolment(Base):
+    """A new key's own message that nobody has vouched for yet. It holds a name: it goes when the authority decides."""
+
+    __tablename__ = "enrolments"
+    site: Mapped[bytes] = mapped_column(primary_key=True)
+    kid: Mapped[bytes] = mapped_column(primary_key=True)
+    raw: Mapped[bytes]
+    received: Mapped[int]
+
+
 class SignIn(Base):
     """A challenge by which somebody signed in; it works once."""
 

@@ -80,6 +80,13 @@ def staged_rosters(tx: Connection, site: bytes, kid: bytes) -> list[Row[Any]]:
     return list(tx.execute(select(RosterMessage.__table__).where(*mine).order_by(RosterMessage.received)))
 
 
+def waiting_rosters(tx: Connection, site: bytes) -> list[Row[Any]]:
+    """Rosters that too few keys have signed, by whichever key, oldest first."""
+    here = (RosterMessage.site == site, RosterMessage.adopted.is_(False))
+    query = select(RosterMessage.__table__).where(*here)
+    return list(tx.execute(query.order_by(RosterMessage.received, RosterMessage.kid)))
+
+
 def drop_roster_message(tx: Connection, site: bytes, reference: bytes) -> None:
     """Forget a staged roster message."""
     here = (RosterMessage.site == site, RosterMessage.reference == reference, RosterMessage.adopted.is_(False))

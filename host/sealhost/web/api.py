@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sealwire import errors
+from sealwire import errors, limits
 from sealwire.errors import SealwireError
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -23,6 +23,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from sealhost.services.access import MAX_BLOB_BYTES, Access, Caller
+from sealhost.services.enrolments import Enrolments
 from sealhost.services.views import Views
 from sealhost.web.relay import Relay
 
@@ -34,6 +35,7 @@ _STATUS = {
     errors.SIGNER_NOT_VALID: 403,
     errors.UNSUPPORTED_KEY_KIND: 403,
     errors.BAD_SIGNATURE: 403,
+    errors.WRONG_ROLE: 403,
     errors.WRONG_SITE: 403,
     errors.UNKNOWN_REQUEST: 404,
     errors.UNKNOWN_BOX: 404,
@@ -49,8 +51,16 @@ Export = Callable[[bytes], Path]
 class Api:
     """The handlers."""
 
-    def __init__(self, access: Access, views: Views, health: Callable[[], dict[str, Any]], export: Export | None):
+    def __init__(
+        self,
+        access: Access,
+        views: Views,
+        health: Callable[[], dict[str, Any]],
+        export: Export | None,
+        enrolments: Enrolments | None,
+    ):
         self._access = access
+        self._enrolments = enrolments
         self._views = views
         self._health = health
         self._export = export
@@ -72,6 +82,7 @@ class Api:
             Route(f"{site}/requests", self.requests),
             Route(f"{site}/requests/{{reference}}", self.request),
             Route(f"{site}/export", self.export),
+            *([] if self._enrolments is None else _enrolling(self._enrolments, site, self._caller)),
         ]
 
     async def healthz(self, request: Request) -> Response:
@@ -172,6 +183,35 @@ class Api:
         return caller
 
 
+def _enrolling(enrolments: Enrolments, site: str, caller_of: Callable[[Request], Awaitable[Caller]]) -> list[Route]:
+    """What a new key may do without being known, and what the authority alone sees."""
+
+    async def take(request: Request) -> Response:
+        place = _bytes(request.path_params["site"], 16, "site")
+        enrolments.admit(request.client.host if request.client else "")
+        raw = await _body(request, limits.PERSONAL_MESSAGE)
+        await run_in_threadpool(enrolments.take, place, raw)
+        return JSONResponse({}, 201)
+
+    async def waiting(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(enrolments.waiting, await caller_of(request)))
+
+    async def refuse(request: Request) -> Response:
+        caller = await caller_of(request)
+        await run_in_threadpool(enrolments.refuse, caller, _bytes(request.path_params["kid"], 16, "kid"))
+        return Response(status_code=204)
+
+    async def rosters(request: Request) -> Response:
+        return JSONResponse({"messages": await run_in_threadpool(enrolments.rosters, await caller_of(request))})
+
+    return [
+        Route(f"{site}/enrolments", take, methods=["POST"]),
+        Route(f"{site}/enrolments", waiting),
+        Route(f"{site}/enrolments/{{kid}}", refuse, methods=["DELETE"]),
+        Route(f"{site}/rosters/waiting", rosters),
+    ]
+
+
 def create_app(
     access: Access,
     views: Views,
@@ -180,9 +220,10 @@ def create_app(
     relay: Relay | None = None,
     pages: BaseRoute | None = None,
     origins: Sequence[str] = (),
+    enrolments: Enrolments | None = None,
 ) -> Starlette:
     """The application. `pages` is the app served from here, `origins` those of apps served from elsewhere."""
-    api = Api(access, views, health, export)
+    api = Api(access, views, health, export, enrolments)
     handlers: dict[Any, Any] = {SealwireError: _refused, HTTPException: _failed}
     routes: list[BaseRoute] = [*api.routes()]
     if relay is not None:
@@ -193,7 +234,7 @@ def create_app(
     foreign = Middleware(
         CORSMiddleware,
         allow_origins=[origin.rstrip("/") for origin in origins],
-        allow_methods=["GET", "POST", "PUT"],
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
         allow_headers=["Authorization", "Content-Type"],
         max_age=3600,
     )
