@@ -3,6 +3,7 @@
 import { effect, signal } from "@preact/signals";
 
 import { Api } from "./core/api.ts";
+import { Boxes } from "./core/boxes.ts";
 import { Cases, type Case } from "./core/cases.ts";
 import type { Draft } from "./core/compose.ts";
 import { Failure } from "./core/failure.ts";
@@ -29,6 +30,7 @@ export class Desk {
   readonly mailbox: Mailbox;
   readonly postman: Postman;
   readonly cases: Cases;
+  readonly boxes: Boxes;
   /** References, in hex, of the requests that wait for this key. */
   readonly waiting = signal<Map<string, Bytes>>(new Map());
   /** Whether a roster lists this key. */
@@ -41,6 +43,7 @@ export class Desk {
     this.mailbox = new Mailbox(trust, this.api);
     this.postman = new Postman(store, trust, this.api, this.mailbox);
     this.cases = new Cases(trust, this.api, store);
+    this.boxes = new Boxes(trust, this.api, this.mailbox, store);
     this.listed.value = trust.me !== null || trust.isAuthority;
   }
 

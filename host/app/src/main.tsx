@@ -1,9 +1,11 @@
 import { render } from "preact";
 
 import { readInvitation } from "./core/enrol.ts";
+import { mayRaise } from "./core/matters.ts";
 import { begin, desk } from "./desk.ts";
 import { Enrol, Enrolled } from "./pages/enrol.tsx";
 import { Inbox } from "./pages/inbox.tsx";
+import { Keeper } from "./pages/keeper/keeper.tsx";
 import { RequestPage } from "./pages/request.tsx";
 import { Welcome } from "./pages/welcome.tsx";
 import { route } from "./route.ts";
@@ -19,6 +21,7 @@ function App() {
   }
   if (!at.listed.value) return <Enrolled at={at} />;
   if (page === "request") return <RequestPage key={argument} at={at} reference={argument} />;
+  if (page === "keeper" || (["", "enrol"].includes(page ?? "") && mayRaise(at.trust))) return <Keeper at={at} path={route.value.slice(1)} />;
   return <Inbox at={at} />;
 }
 

@@ -81,6 +81,14 @@ export class Api {
     return this.json("GET", `${this.site}/boxes`);
   }
 
+  /** The entries of a box's log from `first` on, as many as the host has and gives at once; a checkpoint proves them. */
+  async entries(box: string, first: number, last: number): Promise<Bytes[]> {
+    const path = `${this.site}/boxes/${box}/entries?first=${first}&last=${last}`;
+    const answer = await this.send("GET", path, { missingOk: true });
+    const found = answer && ((await answer.json()) as { entries: string[] });
+    return (found?.entries ?? []).map(fromBase64);
+  }
+
   requests(): Promise<RequestView[]> {
     return this.json("GET", `${this.site}/requests`);
   }

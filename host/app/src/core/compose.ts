@@ -5,7 +5,7 @@ import { fromHex, toHex, utf8, type Bytes } from "../wire/bytes.ts";
 import { keyId } from "../wire/cose.ts";
 import { MESSAGE } from "../wire/definitions.ts";
 import { Refusal } from "../wire/errors.ts";
-import { build, longCode, Message, ruleDigest } from "../wire/messages.ts";
+import { build, longCode, Message, referenceOf, ruleDigest } from "../wire/messages.ts";
 import type { Bay, Box, Person, Rule } from "../wire/roster.ts";
 import * as rules from "../wire/rules.ts";
 import type { Fields } from "../wire/schema.ts";
@@ -88,13 +88,18 @@ export async function makeReason(words: string): Promise<{ digest: string; body:
   return words ? salted(utf8(JSON.stringify({ reason: words }))) : null;
 }
 
-export async function request(
+/** A request as it will be signed: what it says, and the reference that its code comes from. Nothing is signed yet. */
+export interface Prepared {
+  fields: Fields;
+  reference: Bytes;
+}
+
+export async function prepareRequest(
   trust: Trust,
   place: Place,
   asked: { matter: number; impressions: number; details: Bytes; attendMinutes: number; follows?: Bytes },
   anchor: { seq: number; head: Bytes },
-  files: Map<string, Bytes>,
-): Promise<Draft> {
+): Promise<Prepared> {
   const rule = ruleFor(trust, place.bay, asked.matter);
   const created = now();
   me(trust);
@@ -111,10 +116,15 @@ export async function request(
     expires: created + rule.wait_seconds,
     attended: created + Math.min(asked.attendMinutes * 60, rule.wait_seconds + rule.use_seconds),
     roster: trust.version,
-    follows: asked.follows,
+    ...(asked.follows && { follows: asked.follows }),
   };
-  const draft = await signed(trust.profile, MESSAGE.request, fields, { files });
-  rules.checkRequest(trust.roster, draft.message, created);
+  return { fields, reference: await referenceOf(MESSAGE.request, fields, trust.profile) };
+}
+
+/** Signs what was prepared; whatever the roster would refuse is refused here. */
+export async function request(trust: Trust, prepared: Prepared, files: Map<string, Bytes>): Promise<Draft> {
+  const draft = await signed(trust.profile, MESSAGE.request, prepared.fields, { files });
+  rules.checkRequest(trust.roster, draft.message, now());
   return draft;
 }
 

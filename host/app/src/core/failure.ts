@@ -20,7 +20,12 @@ export type FailureKey =
   | "matter_abolished"
   | "box_silent"
   | "already_decided"
-  | "storage_full";
+  | "storage_full"
+  | "no_matters"
+  | "no_anchor"
+  | "picture_unreadable"
+  | "file_type"
+  | "too_many_files";
 
 /** Something that a person can understand and perhaps mend; `values` fill the words. */
 export class Failure extends Error {

@@ -78,6 +78,14 @@ export async function build(
   return raw;
 }
 
+/** The reference that a message will have once it is signed. Throws Refusal when a field breaks the definition. */
+export async function referenceOf(
+  number: number, fields: Fields, signer: { site: Uint8Array; kid: Uint8Array },
+): Promise<Bytes> {
+  const payload = encode(toMap(fieldsOf(number), fields));
+  return sha256(toBeSigned(number, messageTypes[number]?.name ?? "", signer.site, signer.kid, payload));
+}
+
 /** Whether bytes are meant as a signed message and not as an unsigned item. */
 export function isSigned(raw: Uint8Array): boolean {
   return raw[0] === 0xd2;
