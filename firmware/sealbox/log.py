@@ -26,7 +26,7 @@ if MYPY:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-_BATCH = const(2048)  # half a flash block: batching more saves little, and it stays in memory
+_BATCH = const(1024)  # holds a header and the longest record; most entries are flushed alone, and it stays in memory
 _ENOSPC = const(28)  # not in MicroPython's errno
 _TRIES = const(3)  # littlefs takes another block after a failed erase or write, so trying again helps
 _SCRATCH = "cut"

@@ -39,59 +39,57 @@ ALARM = 8  # somebody must come
 NOTE_FORCED = 9  # log that the shutter moved undriven: the mechanical key, or force
 STILL = 10  # stop waiting for the shutter
 
-# Each state's row: event: (next state, actions). An event that a row ignores changes nothing.
-_TABLE = (
-    {  # LOCKED
-        GRANTED: (OPENING, (DRIVE, TRAVEL)),
-        SHUTTER_LEFT: (JAMMED, (RELEASE, NOTE_FORCED, ALARM)),
-        SHUTTER_OPEN: (JAMMED, (RELEASE, NOTE_FORCED, ALARM)),
-    },
-    {  # OPENING
-        SHUTTER_OPEN: (OPEN, (STILL,)),
-        TRAVEL_OVER: (OPENING, (RELEASE, PAUSE)),
-        PAUSE_OVER: (OPENING, (DRIVE, TRAVEL)),
-        TRAVEL_FAILED: (CLOSING, (RELEASE, NOTE_JAM, ALARM, TRAVEL)),
-        PRESSED: (OPENING, (COUNT,)),
-        LAST_PRESSED: (CLOSING, (RELEASE, COUNT, TRAVEL)),
-        CLOSE: (CLOSING, (RELEASE, TRAVEL)),
-        DRIVE_ENDED: (CLOSING, (RELEASE, TRAVEL)),
-    },
-    {  # OPEN
-        PRESSED: (OPEN, (COUNT,)),
-        LAST_PRESSED: (CLOSING, (RELEASE, COUNT, TRAVEL)),
-        CLOSE: (CLOSING, (RELEASE, TRAVEL)),
-        DRIVE_ENDED: (CLOSING, (RELEASE, TRAVEL)),
-        SHUTTER_CLOSED: (CLOSING, (RELEASE, TRAVEL)),
-    },
-    {  # CLOSING
-        PRESSED: (CLOSING, (COUNT,)),
-        LAST_PRESSED: (CLOSING, (COUNT,)),
-        SHUTTER_CLOSED: (LOCKED, (STILL, SETTLE)),
-        TRAVEL_OVER: (JAMMED, (RELEASE, NOTE_JAM, ALARM)),
-        TRAVEL_FAILED: (JAMMED, (RELEASE, NOTE_JAM, ALARM)),
-    },
-    {  # JAMMED
-        SHUTTER_CLOSED: (LOCKED, (RELEASE, SETTLE)),
-        PRESSED: (JAMMED, (RELEASE, COUNT)),
-        LAST_PRESSED: (JAMMED, (RELEASE, COUNT)),
-    },
+# Rows of seven: state, event, next state, up to four actions. As a byte string it lies in the image, not on the heap.
+# fmt: off
+_TABLE = bytes(
+    (
+        LOCKED, GRANTED, OPENING, DRIVE, TRAVEL, 0, 0,
+        LOCKED, SHUTTER_LEFT, JAMMED, RELEASE, NOTE_FORCED, ALARM, 0,
+        LOCKED, SHUTTER_OPEN, JAMMED, RELEASE, NOTE_FORCED, ALARM, 0,
+        OPENING, SHUTTER_OPEN, OPEN, STILL, 0, 0, 0,
+        OPENING, TRAVEL_OVER, OPENING, RELEASE, PAUSE, 0, 0,
+        OPENING, PAUSE_OVER, OPENING, DRIVE, TRAVEL, 0, 0,
+        OPENING, TRAVEL_FAILED, CLOSING, RELEASE, NOTE_JAM, ALARM, TRAVEL,
+        OPENING, PRESSED, OPENING, COUNT, 0, 0, 0,
+        OPENING, LAST_PRESSED, CLOSING, RELEASE, COUNT, TRAVEL, 0,
+        OPENING, CLOSE, CLOSING, RELEASE, TRAVEL, 0, 0,
+        OPENING, DRIVE_ENDED, CLOSING, RELEASE, TRAVEL, 0, 0,
+        OPEN, PRESSED, OPEN, COUNT, 0, 0, 0,
+        OPEN, LAST_PRESSED, CLOSING, RELEASE, COUNT, TRAVEL, 0,
+        OPEN, CLOSE, CLOSING, RELEASE, TRAVEL, 0, 0,
+        OPEN, DRIVE_ENDED, CLOSING, RELEASE, TRAVEL, 0, 0,
+        OPEN, SHUTTER_CLOSED, CLOSING, RELEASE, TRAVEL, 0, 0,
+        CLOSING, PRESSED, CLOSING, COUNT, 0, 0, 0,
+        CLOSING, LAST_PRESSED, CLOSING, COUNT, 0, 0, 0,
+        CLOSING, SHUTTER_CLOSED, LOCKED, STILL, SETTLE, 0, 0,
+        CLOSING, TRAVEL_OVER, JAMMED, RELEASE, NOTE_JAM, ALARM, 0,
+        CLOSING, TRAVEL_FAILED, JAMMED, RELEASE, NOTE_JAM, ALARM, 0,
+        JAMMED, SHUTTER_CLOSED, LOCKED, RELEASE, SETTLE, 0, 0,
+        JAMMED, PRESSED, JAMMED, RELEASE, COUNT, 0, 0,
+        JAMMED, LAST_PRESSED, JAMMED, RELEASE, COUNT, 0, 0,
+    )
 )
 
-_IGNORED = (
-    (SHUTTER_CLOSED, PRESSED, LAST_PRESSED, CLOSE, DRIVE_ENDED, TRAVEL_OVER, TRAVEL_FAILED, PAUSE_OVER),  # LOCKED
-    (SHUTTER_LEFT, SHUTTER_CLOSED),  # OPENING
-    (SHUTTER_OPEN, SHUTTER_LEFT, TRAVEL_OVER, TRAVEL_FAILED, PAUSE_OVER),  # OPEN
-    (SHUTTER_OPEN, SHUTTER_LEFT, CLOSE, DRIVE_ENDED, PAUSE_OVER),  # CLOSING
-    (SHUTTER_OPEN, SHUTTER_LEFT),  # JAMMED
+# (state, event) that change nothing and do nothing.
+_IGNORED = bytes(
+    (
+        LOCKED, SHUTTER_CLOSED, LOCKED, PRESSED, LOCKED, LAST_PRESSED, LOCKED, CLOSE, LOCKED, DRIVE_ENDED,
+        LOCKED, TRAVEL_OVER, LOCKED, TRAVEL_FAILED, LOCKED, PAUSE_OVER,
+        OPENING, SHUTTER_LEFT, OPENING, SHUTTER_CLOSED,
+        OPEN, SHUTTER_OPEN, OPEN, SHUTTER_LEFT, OPEN, TRAVEL_OVER, OPEN, TRAVEL_FAILED, OPEN, PAUSE_OVER,
+        CLOSING, SHUTTER_OPEN, CLOSING, SHUTTER_LEFT, CLOSING, CLOSE, CLOSING, DRIVE_ENDED, CLOSING, PAUSE_OVER,
+        JAMMED, SHUTTER_OPEN, JAMMED, SHUTTER_LEFT,
+    )
 )
+# fmt: on
 
 
 def step(state: int, event: int) -> "tuple[int, tuple[int, ...]]":
     """(next state, actions). What the table does not know ends the drive; an unknown state or event locks."""
-    if LOCKED <= state <= JAMMED:
-        found = _TABLE[state].get(event)
-        if found is not None:
-            return found
-        if event in _IGNORED[state]:
+    for at in range(0, len(_TABLE), 7):
+        if _TABLE[at] == state and _TABLE[at + 1] == event:
+            return _TABLE[at + 2], tuple([action for action in _TABLE[at + 3 : at + 7] if action])
+    for at in range(0, len(_IGNORED), 2):
+        if _IGNORED[at] == state and _IGNORED[at + 1] == event:
             return state, ()
     return JAMMED, (RELEASE,)

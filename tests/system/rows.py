@@ -49,12 +49,11 @@ def all_taken() -> set[tuple[str, str]]:
 
 def table() -> set[tuple[str, str]]:
     """All rows, those that change nothing among them."""
-    states, events, _ = bay_names()
-    rows = set()
-    for state, number in states.items():
-        known = [*bay()._TABLE[number], *bay()._IGNORED[number]]
-        rows |= {(state, event) for event, value in events.items() if value in known}
-    return rows
+    states, events, _ = (list(names) for names in bay_names())
+    whole, ignored = bay()._TABLE, bay()._IGNORED
+    pairs = [whole[at : at + 2] for at in range(0, len(whole), 7)]
+    pairs += [ignored[at : at + 2] for at in range(0, len(ignored), 2)]
+    return {(states[state], events[event]) for state, event in pairs}
 
 
 def printed(firmware_log: str) -> set[tuple[str, str]]:
