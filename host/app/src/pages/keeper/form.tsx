@@ -191,7 +191,7 @@ export function Stepper({ label, value, low, high, change }: {
 }) {
   const step = (by: number): void => change(Math.min(high, Math.max(low, (value ?? 0) + by)));
   return (
-    <div class="stepper" role="group" aria-label={label}>
+    <div class="stepper">
       <label>
         {label}
         <input

@@ -10,9 +10,9 @@ export function ChooseMatter({ matters, choose }: { matters: Matters; choose: (m
   const [text, setText] = useState("");
   const found = findMatters(matters, text);
   return (
-    <section class="choose" aria-labelledby="matter-label">
+    <section>
       <label>
-        <span id="matter-label">{say("keeper_matter")}</span>
+        {say("keeper_matter")}
         <input
           type="search"
           value={text}

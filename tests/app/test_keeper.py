@@ -1,0 +1,184 @@
+"""A keeper's browser against a real host, broker and box: from the form to the ledger's line, and what may go wrong."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Playwright, expect
+from sealhost.core.matters import list_digest
+from sealwire import chain, messages
+from sealwire.messages import Message
+
+from tests.app.browsers import Phone
+from tests.app.test_officer import invitation
+from tests.brokers import make_broker
+from tests.host.village import DAY, MATTER
+from tests.system.site import BAY, Site
+
+NAME = "王管理"
+SECRET = b"SECRET CAMERA AND PLACE"
+MATTERS = [
+    {"code": MATTER, "wording": "居住证明", "seal": "居委会", "attachments": "户口簿"},
+    {"code": 102, "wording": "无犯罪记录证明", "seal": "居委会", "abolished": 1, "responsible": "公安派出所"},
+    {"code": 103, "wording": "低保申请审核", "seal": "居委会", "resolution": 1},
+]
+
+
+@pytest.fixture(scope="module")
+def keeper_site(
+    tmp_path_factory: pytest.TempPathFactory, firmware_image: tuple[Path, ...], built_app: Path
+) -> Iterator[Site]:
+    """A site on a broker of its own, whose host comes back at the same address."""
+    folder = tmp_path_factory.mktemp("keeper")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SEALHOST_SERVE_APP", "true")
+        environment.setenv("SEALHOST_APP_FILES", str(built_app))
+        broker = make_broker("rumqttd", folder / "broker")
+        try:
+            with closing(Site(folder / "site", broker, firmware_image)) as site:
+                settings = site.host.home / "sealhost.toml"
+                address = str(site.host.info()["http"]).removeprefix("http://")
+                settings.write_text(settings.read_text().replace("127.0.0.1:0", address))
+                yield site
+        finally:
+            broker.stop()
+
+
+@pytest.fixture(scope="module")
+def enrolled(playwright: Playwright, keeper_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
+    """The browser of a keeper whom the roster lists, with a list of three matters."""
+    phone = Phone(playwright, tmp_path_factory.mktemp("phone"), str(keeper_site.host.info()["http"]))
+    try:
+        page = phone.open(invitation(keeper_site, NAME))
+        page.get_by_role("button", name="生成密钥").click()
+        expect(page.locator("output.code")).to_be_visible()
+        list_keeper(keeper_site, phone.public_key())
+        expect(page.get_by_text("还没有申请")).to_be_visible()
+        yield phone
+    finally:
+        phone.close()
+
+
+@pytest.fixture
+def keeper(enrolled: Phone, keeper_site: Site) -> Iterator[Page]:
+    """The keeper's page, at rest; it complains of nothing."""
+    keeper_site.rest()
+    enrolled.problems.clear()
+    yield enrolled.open("#/keeper")
+    assert enrolled.problems == []
+
+
+def list_keeper(site: Site, public_key: bytes) -> None:
+    """A next roster, in which this key is a keeper's, and a next list of matters."""
+    people, site.version = site.people, site.version + 1
+    people.matters = MATTERS
+    matters = people.matters_message(2)
+    assert site.tell("authority", matters) == "accepted"
+    fields = messages.read(people.roster(site.version), site.site).fields
+    person = {
+        "number": 31, "name": NAME, "roles": 1 << messages.KEEPER, "keys": [bytes([messages.ED25519]) + public_key],
+        "from": people.now - DAY, "until": people.now + DAY,
+    }  # fmt: skip
+    digest = list_digest([messages.read(matters, site.site).payload])
+    raw = people.roster(site.version, people=[*fields["people"], person], matters=digest)
+    assert site.tell("authority", raw) == "accepted"
+    site.ear.entry(chain.ROSTER, lambda entry: bool(entry["version"] == site.version))
+
+
+def picture(page: Page) -> dict[str, object]:
+    """A picture with what a phone's camera writes into it."""
+    drawn = page.evaluate("""() => {
+        const canvas = document.createElement("canvas");
+        canvas.width = 300;
+        canvas.height = 200;
+        canvas.getContext("2d").fillRect(20, 20, 100, 50);
+        return canvas.toDataURL("image/jpeg");
+    }""")
+    content = base64.b64decode(str(drawn).partition(",")[2])
+    exif = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0" + SECRET
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    return {"name": "DCIM 31.2N 121.5E.jpg", "mimeType": "image/jpeg", "buffer": content[:2] + segment + content[2:]}
+
+
+def fill_in(page: Page, title: str, impressions: int = 2, minutes: int = 30, files: list[dict[str, object]] | None = None) -> None:
+    """The form, up to the page that shows what will be signed."""
+    page.get_by_role("link", name="新建用印申请").click()
+    choose_matter(page, "居住证明")
+    page.get_by_role("radio", name=re.compile("居委会")).check()
+    page.get_by_label("文件", exact=True).fill(title)
+    page.get_by_label("申请人", exact=True).fill("张三")
+    page.get_by_label("用途", exact=True).fill("入学")
+    page.get_by_label(re.compile("^盖章次数")).fill(str(impressions))
+    page.get_by_label("我在印章盒旁等候").select_option(str(minutes))
+    if files:
+        page.get_by_label("选择照片或 PDF").set_input_files(files)  # type: ignore[arg-type]  # dicts as its own type
+        expect(page.locator(".files li")).to_have_count(len(files))
+    page.get_by_role("button", name="核对内容").click()
+    expect(page.get_by_role("heading", name="核对并签名")).to_be_visible()
+
+
+def choose_matter(page: Page, words: str) -> None:
+    """Look a matter up and take it."""
+    page.get_by_label("盖章事项").fill(words)
+    page.get_by_role("button", name=re.compile(words)).click()
+
+
+def sign(page: Page, site: Site) -> Message:
+    """Sign what is shown; the request as the broker carried it, which has the code that was shown."""
+    shown = page.locator("output.code.large").inner_text()
+    page.get_by_role("button", name="签名并提交").click()
+    found = site.ear.message(messages.REQUEST, lambda one: messages.short_code(one.reference) == shown)
+    expect(page).to_have_url(re.compile(found.reference.hex()))
+    expect(page.get_by_text("等待审批").first).to_be_visible()
+    return found
+
+
+def ask(page: Page, site: Site, title: str, impressions: int = 2, minutes: int = 30) -> Message:
+    """A request that waits."""
+    fill_in(page, title, impressions, minutes)
+    return sign(page, site)
+
+
+def phase(page: Page) -> object:
+    """Where the request stands, as it says itself."""
+    return page.locator(".now")
+
+
+def report(page: Page, count: int) -> None:
+    """Photograph and declare."""
+    page.get_by_label("选择照片", exact=True).set_input_files(picture(page))
+    page.get_by_label("纸上实际盖了几次").fill(str(count))
+    page.get_by_role("button", name="签名回报").click()
+
+
+def test_keeper_asks_stamps_and_reports_and_the_ledger_has_its_line(keeper: Page, keeper_site: Site) -> None:
+    page, site = keeper, keeper_site
+    fill_in(page, "居住证明（张三）", 3, files=[picture(page)])
+    expect(page.get_by_text("用“居委会”盖 3 次")).to_be_visible()
+    request = sign(page, site)
+    assert (request["impressions"], request["matter"], request["bay"]) == (3, MATTER, BAY)
+    expect(page.get_by_text("可以审批的人：first、second、third")).to_be_visible()
+    site.approve(request, "first")
+    expect(page.locator(".voices")).to_contain_text("first")
+    expect(page.get_by_text("还需要 1 位审批人同意")).to_be_visible()
+    site.approve(request, "second")
+    expect(page.get_by_text("还可盖 3 次，共 3 次")).to_be_visible()
+    site.wait_open(request)
+    site.press(request, 1)
+    expect(page.get_by_text("还可盖 2 次，共 3 次")).to_be_visible()
+    expect(page.get_by_text("实时，待证实").first).to_be_visible()
+    site.press(request, 2)
+    site.press(request, 3)
+    site.closed(request)
+    expect(page.get_by_role("heading", name="已盖章，请回报")).to_be_visible()
+    expect(page.locator(".story")).not_to_contain_text("待证实")
+    report(page, 3)
+    expect(page.get_by_role("heading", name="已完成")).to_be_visible()
+    expect(page.get_by_text("正在送达")).to_have_count(0)
+    line = site.wait_state(request, "finished")
+    assert (line["pressed"], line["declared"], line["keeper"]) == (3, 3, NAME)
