@@ -300,6 +300,15 @@ class Session(Base):
     expires: Mapped[int]
 
 
+class Restore(Base):
+    """This database was brought back from a backup that was `made` then; what came after it is asked for again."""
+
+    __tablename__ = "restores"
+    epoch: Mapped[bytes] = mapped_column(primary_key=True)  # 8 random bytes
+    made: Mapped[int]
+    restored: Mapped[int]
+
+
 class Audit(Base):
     """What the host did, in the transaction that did it. No personal data."""
 
