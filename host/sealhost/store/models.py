@@ -309,6 +309,68 @@ class Restore(Base):
     restored: Mapped[int]
 
 
+class News(Base):
+    """Something to tell people of, written in the transaction that did it; gone when it was looked at."""
+
+    __tablename__ = "news"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    site: Mapped[bytes]
+    at: Mapped[int]
+    event: Mapped[str]
+    reference: Mapped[bytes | None]
+    kid: Mapped[bytes | None]
+    detail: Mapped[str]
+
+
+class Telling(Base):
+    """What one route (of notify.toml) is still to be told, or was told a moment ago. No address, no personal data."""
+
+    __tablename__ = "tellings"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    site: Mapped[bytes]
+    route: Mapped[str]
+    urgent: Mapped[bool]
+    content: Mapped[str]  # JSON
+    made: Mapped[int]
+    due: Mapped[int]
+    attempts: Mapped[int]
+    sent: Mapped[int | None]  # kept for a while after that, so that a flood is noticed
+    __table_args__ = (Index("ix_tellings_due", "due"), Index("ix_tellings_route", "route"))
+
+
+class Reminder(Base):
+    """When to look at a request again: before its times run out, and when its report is due."""
+
+    __tablename__ = "reminders"
+    site: Mapped[bytes] = mapped_column(primary_key=True)
+    reference: Mapped[bytes] = mapped_column(primary_key=True)
+    what: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[int]
+    __table_args__ = (Index("ix_reminders_at", "at"),)
+
+
+class Case(Base):
+    """Something that people must look at, once for each subject, until one of them closes it with a reason."""
+
+    __tablename__ = "cases"
+    site: Mapped[bytes] = mapped_column(primary_key=True)
+    id: Mapped[bytes] = mapped_column(primary_key=True)  # 8 bytes, of site, kind and subject
+    kind: Mapped[str]
+    subject: Mapped[str]
+    request: Mapped[bytes | None]
+    box: Mapped[bytes | None]
+    detail: Mapped[str]
+    opened: Mapped[int]
+    closed: Mapped[int | None]
+    closed_by: Mapped[bytes | None]  # kid
+    session: Mapped[bytes | None]  # SHA-256 of the token with which it was closed
+    reason: Mapped[str]
+    __table_args__ = (
+        UniqueConstraint("site", "kind", "subject", name="uq_cases_subject"),
+        Index("ix_cases_request", "site", "request"),
+    )
+
+
 class Audit(Base):
     """What the host did, in the transaction that did it. No personal data."""
 
