@@ -12,7 +12,9 @@ export function BoxStory({ story }: { story: Story }) {
         {story.facts.map((fact) => (
           <li key={fact.seq}>
             <span class="grow">
-              {sayFact(fact)} <span class="soft small">{sayTime(fact.time)}</span>
+              {sayFact(fact)}
+              <br />
+              <span class="soft small">{sayTime(fact.time)}</span>
             </span>
             <span class={fact.proven ? "state good" : "state"}>{say(fact.proven ? "keeper_proven" : "keeper_unproven")}</span>
           </li>

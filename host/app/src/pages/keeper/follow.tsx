@@ -36,15 +36,15 @@ const STEPS = ["asked", "approved", "stamped", "reported"] as const;
 /** A request's life, from signing to the report, as it happens. */
 export function Follow({ at, reference }: { at: Desk; reference: string }) {
   const { value: view, problem } = useLive(at, () => look(at, reference), [reference]);
-  const title = view?.one.details?.title || view?.one.code || say("keeper_request");
   return (
-    <Page title={title} back="#/keeper">
+    <Page title={say("keeper_request")} back="#/keeper">
       {problem && <Notice tone="bad">{problem}</Notice>}
       {!view && !problem && <p class="soft">{say("loading")}</p>}
       {view && (
         <>
           {!view.fresh && <Notice>{say("keeper_stale")}</Notice>}
           <Steps life={view.life} opened={view.story.history.opened > 0} />
+          <p class="document">{view.one.details?.title || view.one.code}</p>
           <Now at={at} view={view} />
           <OnTheWay kept={view.kept} />
           <Actions at={at} view={view} />

@@ -6,9 +6,22 @@ import { sayError } from "../../words/words.ts";
 
 const TICK_MS = 20_000; // time alone changes what is shown: what was approved expires
 
+interface Found<Value> {
+  value: Value | null;
+  problem: string;
+}
+
+async function tried<Value>(look: () => Promise<Value>): Promise<Found<Value>> {
+  try {
+    return { value: await look(), problem: "" };
+  } catch (error) {
+    return { value: null, problem: sayError(error) };
+  }
+}
+
 /** What `look` finds, looked up again after each piece of news; one look at a time, the last one wins. */
-export function useLive<Value>(at: Desk, look: () => Promise<Value>, inputs: unknown[]): { value: Value | null; problem: string } {
-  const [state, setState] = useState<{ value: Value | null; problem: string }>({ value: null, problem: "" });
+export function useLive<Value>(at: Desk, look: () => Promise<Value>, inputs: unknown[]): Found<Value> {
+  const [state, setState] = useState<Found<Value>>({ value: null, problem: "" });
   useEffect(() => {
     let running = false;
     let again = false;
@@ -19,18 +32,16 @@ export function useLive<Value>(at: Desk, look: () => Promise<Value>, inputs: unk
         return;
       }
       running = true;
-      do {
-        again = false;
-        let found: { value: Value | null; problem: string };
-        try {
-          found = { value: await look(), problem: "" };
-        } catch (error) {
-          found = { value: null, problem: sayError(error) };
-        }
-        // What was found before stays while something cannot be had.
-        if (!over) setState((before) => (found.problem ? { ...found, value: before.value } : found));
-      } while (again && !over);
-      running = false;
+      try {
+        do {
+          again = false;
+          const found = await tried(look);
+          // What was found before stays while something cannot be had.
+          if (!over) setState((before) => (found.problem ? { ...found, value: before.value } : found));
+        } while (again && !over);
+      } finally {
+        running = false;
+      }
     };
     const end = effect(() => {
       void news.value;
