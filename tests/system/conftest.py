@@ -96,3 +96,15 @@ def own_site(tmp_path: Path, rumqttd: Broker, firmware_image: tuple[Path, ...]) 
 def either_site(request: pytest.FixtureRequest, sites: Sites) -> Iterator[Site]:
     """A whole site, once of each kind."""
     yield from _lend(sites, request.param)
+
+
+@pytest.fixture(params=["rumqttd", "mosquitto", "serial"])
+def open_site(request: pytest.FixtureRequest, sites: Sites) -> Iterator[Site]:
+    """A whole site, once of each kind without an outer fence: whoever reaches the broker may say anything."""
+    yield from _lend(sites, request.param)
+
+
+@pytest.fixture
+def fenced_site(sites: Sites) -> Iterator[Site]:
+    """A whole site inside the fence."""
+    yield from _lend(sites, "tls")

@@ -11,13 +11,13 @@ import pytest
 from sealwire import chain, limits, messages, topics
 from sealwire.messages import Message
 
-from tests.system.site import BAY, Site
+from tests.system.site import BAY, WAIT_S, Site
 
 Log = dict[int, chain.Entry]
 
 
 @contextmanager
-def flood(site: Site, *where: str) -> Iterator[list[int]]:
+def flood(publish: Callable[[str, bytes], object], *where: str) -> Iterator[list[int]]:
     """Garbage on these topics, a batch of each size after the other, until the block ends; how many were sent."""
     noise = [b"garbage", b"\xd2\x84" + bytes(200), bytes(8192), b"\xd2" + bytes(9000), b"\xa1\x00\x01"]
     sent = [0]
@@ -27,7 +27,7 @@ def flood(site: Site, *where: str) -> Iterator[list[int]]:
         while not over.is_set():
             for topic in where:
                 for raw in noise:
-                    site.publish(topic, raw)
+                    publish(topic, raw)
                     sent[0] += 1
 
     sender = threading.Thread(target=send)
@@ -45,8 +45,8 @@ def grown(site: Site, before: int) -> list[chain.Entry]:
 
 
 @pytest.mark.parametrize("target", ["box", "host", "both"])
-def test_flood_delays_neither_opening_nor_closing_and_fills_no_log(either_site: Site, target: str) -> None:
-    site = either_site
+def test_flood_delays_neither_opening_nor_closing_and_fills_no_log(open_site: Site, target: str) -> None:
+    site = open_site
     stranger = site.people.keys["stranger"].kid
     site.reboot()
     before = len(site.proven_log())
@@ -54,7 +54,7 @@ def test_flood_delays_neither_opening_nor_closing_and_fills_no_log(either_site: 
     to_box = topics.box_in(site.site, site.kid, stranger)
     to_host = [topics.host_in(site.site, stranger), topics.box_out(site.site, site.kid)]
     where = {"box": [to_box], "host": to_host, "both": [to_box, *to_host]}[target]
-    with flood(site, *where) as sent:
+    with flood(site.publish, *where) as sent:
         request = site.ask_for()
         site.approve(request)
         site.wait_open(request)
@@ -69,6 +69,31 @@ def test_flood_delays_neither_opening_nor_closing_and_fills_no_log(either_site: 
     assert site.finish(request) == "accepted"
     site.ear.entry(chain.FINISH, site.of(request))
     site.verified()
+
+
+def test_flood_on_others_topics_ends_at_the_fence(fenced_site: Site) -> None:
+    """By somebody of the site, with a login and wrong intentions."""
+    site = fenced_site
+    assert site.fence is not None
+    before, lines = len(site.proven_log()), len(site.refusals())
+    dropped = site.box.firmware_log().count("dropped a message")
+    liar = site.fence.person(site.people.keys["auditor"].kid.hex())
+    liar.start()
+    assert liar.wait_connected(WAIT_S), liar.trouble
+    others = site.people.keys["first"].kid
+    to_box = [topics.box_in(site.site, site.kid, kid) for kid in (others, site.people.host.kid)]
+    to_host = [topics.host_in(site.site, others), topics.box_out(site.site, site.kid)]
+    try:
+        with flood(lambda *said: liar.publish(*said).wait(WAIT_S), *to_box, *to_host) as sent:
+            request = site.ask_for()
+            site.approve(request)
+            site.use(request)
+        assert sent[0] >= 100
+    finally:
+        liar.stop()
+    assert [entry for entry in grown(site, before) if entry.kind == chain.REFUSED] == []
+    assert len(site.refusals()) == lines
+    assert site.box.firmware_log().count("dropped a message") == dropped
 
 
 def forged(site: Site, first: int, *entries: bytes) -> None:
