@@ -15,6 +15,12 @@ export interface BrokerLogin {
   password: string;
 }
 
+export interface EnrolmentRow {
+  kid: string;
+  message: string;
+  received: number;
+}
+
 export interface RequestView {
   reference: string;
   state: string;
@@ -104,6 +110,26 @@ export class Api {
 
   async export(): Promise<Blob> {
     return ((await this.send("GET", `${this.site}/export`)) as Response).blob();
+  }
+
+  /** Hands a new key's enrolment to the host, which tells nothing back; the same again changes nothing. */
+  async enrol(raw: Bytes): Promise<void> {
+    await good(await this.attempt("POST", `${this.site}/enrolments`, {}, raw));
+  }
+
+  /** For an authority key: the enrolments that wait, each still to be proven and compared. */
+  enrolments(): Promise<EnrolmentRow[]> {
+    return this.json("GET", `${this.site}/enrolments`, { anyHost: true });
+  }
+
+  async refuseEnrolment(kid: string): Promise<void> {
+    await this.send("DELETE", `${this.site}/enrolments/${kid}`, { anyHost: true });
+  }
+
+  /** For an authority key: signed rosters that wait for other authority keys. */
+  async waitingRosters(): Promise<Bytes[]> {
+    const answer = await this.json<{ messages: string[] }>("GET", `${this.site}/rosters/waiting`, { anyHost: true });
+    return answer.messages.map(fromBase64);
   }
 
   /** User and password at the broker, null where the host gives none out. */

@@ -25,7 +25,8 @@ export type FailureKey =
   | "no_anchor"
   | "picture_unreadable"
   | "file_type"
-  | "too_many_files";
+  | "too_many_files"
+  | "meanwhile_signed";
 
 /** Something that a person can understand and perhaps mend; `values` fill the words. */
 export class Failure extends Error {

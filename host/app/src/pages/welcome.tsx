@@ -6,6 +6,11 @@ export function Welcome() {
   return (
     <Page title={say("welcome")}>
       <p>{say("welcome_text")}</p>
+      <p class="soft">
+        <a class="button" href="#/authority/new">
+          {say("auth_welcome")}
+        </a>
+      </p>
     </Page>
   );
 }

@@ -1,5 +1,7 @@
 // Every sentence of the app in English; zh.ts has the same keys.
 
+import { enAuthority } from "./authority.en.ts";
+
 export const en = {
   app: "Sealbox",
   language: "中文",
@@ -223,4 +225,5 @@ export const en = {
   failure_too_many_files: "At most {most} files; the others were left out.",
   state_sending: "On its way",
   state_refused: "Not accepted",
+  ...enAuthority, // the authority, and enrolment
 };

@@ -44,3 +44,9 @@ export function sayTime(seconds: number): string {
   const locale = language.value === "en" ? "en-GB" : "zh-CN";
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
 }
+
+/** A day as the reader writes it. */
+export function sayDay(seconds: number): string {
+  const locale = language.value === "en" ? "en-GB" : "zh-CN";
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(seconds * 1000);
+}

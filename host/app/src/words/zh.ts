@@ -1,5 +1,6 @@
 // 应用里的每一句话。The keys are those of en.ts; a test compares them.
 
+import { zhAuthority } from "./authority.zh.ts";
 import type { Words } from "./words.ts";
 
 export const zh: Words = {
@@ -224,4 +225,5 @@ export const zh: Words = {
   failure_too_many_files: "最多 {most} 个文件，多出的没有加入。",
   state_sending: "正在送达",
   state_refused: "未被接受",
+  ...zhAuthority, // the authority, and enrolment
 };
