@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Annotated
@@ -21,9 +22,10 @@ from sealhost.cli_shared import (
     at_desk,
     command,
     from_hex,
+    now,
 )
 from sealhost.client import compose
-from sealhost.client.errors import NoAnswerError
+from sealhost.client.errors import ClientError, NoAnswerError
 from sealhost.client.post import Postman, Session
 from sealhost.client.profile import Profile, Settings, write_whole
 from sealhost.signing.keys import read_public
@@ -69,10 +71,23 @@ def enrol(
 
 
 def send(
-    home: Home = DEFAULT_HOME, timeout: Timeout = DEFAULT_TIMEOUT_S, as_json: AsJson = False, lang: Lang = None
+    again: Annotated[
+        int | None, typer.Option(help="Also what was sent in so many last days, for a host that lost it.", min=1)
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    timeout: Timeout = DEFAULT_TIMEOUT_S,
+    as_json: AsJson = False,
+    lang: Lang = None,
 ) -> None:
-    """Send what was signed and has no receipt yet."""
+    """Send what was signed and has no receipt yet.
+
+    A host that came back from a backup says so at each sign-in: what it lacks is sent again then, without --again.
+    """
     with at_desk(home, as_json, timeout, refresh=False) as desk:
+        with contextlib.suppress(ClientError):  # without a sign-in, what waits may still be sent
+            desk.refresh()
+        if again is not None:
+            desk.profile.again(now() - again * 86400)
         waiting = desk.profile.waiting()
         results: dict[bytes, int] = {}
         if waiting:

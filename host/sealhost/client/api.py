@@ -44,6 +44,7 @@ class Api:
         self._client = client
         self._token: str | None = None
         self._broker: tuple[str, str] | None = None
+        self._lacks: object = None
 
     def __enter__(self) -> Self:
         return self
@@ -174,7 +175,17 @@ class Api:
         if listed and self._host not in listed and not any_host:
             raise ClientError("host_not_in_roster", kid=self._host.hex())
         self._token = token
+        self._send_again()
         return token
+
+    def _send_again(self) -> None:
+        """A host whose database came from a backup says since when it may lack messages: they are queued once more."""
+        lacks, self._lacks = self._lacks, None
+        if isinstance(lacks, dict) and isinstance(lacks.get("since"), int):
+            epoch = f"{self._host.hex()} {lacks.get('epoch')}".encode()
+            if self._profile.recall("epoch") != epoch:
+                self._profile.again(lacks["since"])
+                self._profile.remember("epoch", epoch)
 
     def _sign_in(self) -> str:
         signer = self._profile.signer
@@ -188,6 +199,7 @@ class Api:
         signature = signer.sign(sign_in_text(self._profile.site, self._host, challenge))
         fields = {"kid": signer.kid.hex(), "challenge": challenge.hex(), "signature": signature.hex()}
         answer = _object(_good(self._attempt("POST", "/api/session", None, {"json": fields})))
+        self._lacks = answer.get("lacks")
         login = answer.get("broker")
         if isinstance(login, dict):
             self._broker = str(login.get("user", "")), str(login.get("password", ""))

@@ -9,9 +9,11 @@ Leaves to others: whether what it holds is true (`sealhost.client.trust`), and t
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import tempfile
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,12 +22,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sealwire.errors import ACCEPTED
+
 from sealhost.client.errors import ClientError
 from sealhost.signing import keys
 
 KEY_FILE = "key.pem"
 SETTINGS_FILE = "profile.toml"
 PASSPHRASE_VARIABLE = "SEALBOX_PASSPHRASE"
+KEEP_FILES_S = 14 * 86400
+"""So long details and photographs stay here after the host took them, for a host that comes back from a backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,19 +193,53 @@ class Profile:
 
     def signed(self) -> list[Kept]:
         """Everything signed here, sent or not, oldest first."""
+        # What is sent once more lies in both folders: its receipt still counts.
         known = {kept.reference: kept for kept in (*self._read("outbox"), *self._read("sent"))}
         return sorted(known.values(), key=lambda kept: kept.made)
 
     def settle(self, kept: Kept, result: int) -> Kept:
-        """The host has answered: move a message from the outbox to what was sent, with the answer."""
-        settled = replace(kept, result=result)
+        """The host has answered: move a message from the outbox to what was sent, with the answer.
+
+        A message that it had accepted before stays accepted, whatever it says when it is sent again.
+        """
         name = f"{kept.reference.hex()}.json"
+        before = self.home / "sent" / name
+        if before.is_file() and Kept.from_json(before.read_text(encoding="utf-8")).result == ACCEPTED:
+            result = ACCEPTED
+        settled = replace(kept, result=result)
         write_whole(self._folder("sent") / name, settled.as_json().encode())
         (self.home / "outbox" / name).unlink(missing_ok=True)
         needed = {digest for other in self._read("outbox") for digest in other.blobs}
         for digest in set(kept.blobs) - needed:
-            (self.home / "outbox" / f"{digest}.blob").unlink(missing_ok=True)
+            path = self.home / "outbox" / f"{digest}.blob"
+            if path.is_file():
+                path.replace(self.home / "sent" / path.name)
+        self._forget_files()
         return settled
+
+    def again(self, since: int) -> list[Kept]:
+        """Have what was signed since then and accepted sent once more, with its files: the host may have lost it.
+
+        Not a `ready`, which speaks of a moment that has passed.
+        """
+        self._folder("outbox")
+        found = []
+        for kept in sorted(self._read("sent"), key=lambda kept: kept.made):
+            if kept.made >= since and kept.result == ACCEPTED and kept.kind != "ready":
+                for digest in kept.blobs:
+                    path = self.home / "sent" / f"{digest}.blob"
+                    if path.is_file():
+                        path.replace(self.home / "outbox" / path.name)
+                found.append(replace(kept, result=None))
+                self.queue(found[-1])
+        return found
+
+    def _forget_files(self) -> None:
+        """Drop the files of what was sent long ago: no host asks for them any more, and they are personal data."""
+        for path in (self.home / "sent").glob("*.blob"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - KEEP_FILES_S:
+                    path.unlink()
 
     def blob(self, digest: str) -> bytes | None:
         """A file that waits in the outbox, None when it was sent."""

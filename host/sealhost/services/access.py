@@ -19,10 +19,12 @@ from sealwire.errors import Refused
 from sealwire.strict import strict
 
 from sealhost.services.context import Context, Turn
-from sealhost.store import access, sites
+from sealhost.store import access, restores, sites
 
 CHALLENGE_S = 120
 SESSION_S = 3600
+LACKS_BEFORE_S = 3600
+"""People's clocks may be that wrong."""
 _MAC_BYTES = 16
 MAX_BLOB_BYTES = 8 * 1024 * 1024
 
@@ -74,6 +76,17 @@ class Access:
     def broker_login(self, kid: bytes) -> dict[str, str] | None:
         """User name and password at the broker for a key that has signed in; None when this host gives none out."""
         return None if self._broker_login is None else self._broker_login(kid)
+
+    def lacks(self) -> dict[str, str | int] | None:
+        """What this host lost and wants again; None when its database never came from a backup, or long ago.
+
+        `epoch` differs for each restore; what was signed at `since` (UTC seconds) or later may be missing.
+        """
+        with self._context.view() as turn:
+            last = restores.last(turn.tx)
+            if last is None or not turn.may_be_lost():
+                return None
+            return {"epoch": last.epoch.hex(), "since": max(0, last.made - LACKS_BEFORE_S)}
 
     def _given_for(self, turn: Turn, kid: bytes, challenge: bytes) -> bytes | None:
         """The site for which this process gave a challenge to a key; None when it did not."""

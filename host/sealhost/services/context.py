@@ -10,15 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sealwire import cbor, messages, topics
+from sealwire import cbor, limits, messages, topics
 from sealwire.messages import Message
 from sealwire.roster import Roster
 from sealwire.schema import from_map
 from sqlalchemy import Connection
 
 from sealhost.store import messages as message_store
-from sealhost.store import sites
+from sealhost.store import restores, sites
 from sealhost.store.database import Database
+
+AGAIN_S = 31 * 86400
+"""So long after a restore, what its backup lacks is taken late."""
 
 Verify = Callable[[bytes, bytes, bytes], bool]
 
@@ -101,6 +104,16 @@ class Turn:
     def record(self, site: bytes, event: str, reference: bytes | None, kid: bytes | None, detail: str = "") -> None:
         """An audit record."""
         message_store.record(self.tx, site, self.now, event, reference, kid, detail)
+
+    def may_be_lost(self, made: int | None = None) -> bool:
+        """Whether something of that time may have been here before the database was brought back from a backup.
+
+        Without a time: whether anything still may come again.
+        """
+        last = restores.last(self.tx)
+        if last is None or self.now > last.restored + AGAIN_S:
+            return False
+        return made is None or last.made - limits.CLOCK_AHEAD <= made <= last.restored + limits.CLOCK_AHEAD
 
     def roster(self, site: bytes) -> Roster | None:
         """The site's adopted roster, None before the first."""

@@ -21,7 +21,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from sealhost.core.limiter import Limiter
-from sealhost.services import authority, boxlog, people, timers
+from sealhost.services import again, authority, boxlog, people, timers
 from sealhost.services.context import Context, Send, Turn
 from sealhost.store import boxes, outbox, sites
 from sealhost.store import messages as message_store
@@ -142,7 +142,10 @@ class Host:
             roster = turn.roster(message.site)
             if roster is None:
                 raise Refused(errors.NO_ROSTER)
-            people.TAKERS[message.number](turn, roster, message)
+            try:
+                people.TAKERS[message.number](turn, roster, message)
+            except Refused as refusal:
+                again.take(turn, roster, message, refusal)
         _log.info("accepted", type=message.name, reference=message.reference.hex(), sender=message.kid.hex())
         return turn.now
 

@@ -38,7 +38,8 @@ def check_signer(roster: Roster, message: Message, turn: Turn) -> dict[str, Any]
     return person
 
 
-def _keep(turn: Turn, message: Message, request: bytes | None) -> None:
+def keep(turn: Turn, message: Message, request: bytes | None) -> None:
+    """Store a message that was checked; `request` is the one it speaks of."""
     site = message.site
     message_store.add(
         turn.tx, site, message.reference, message.number, message.kid, message.raw, turn.now, request=request
@@ -67,10 +68,15 @@ def take_request(turn: Turn, roster: Roster, message: Message) -> None:
     if turn.now > message["expires"]:
         raise Refused(errors.WAITING_EXPIRED)
     _check_anchor(turn, message)
-    _keep(turn, message, None)
+    store_request(turn, message, case.raiser["number"])
+
+
+def store_request(turn: Turn, message: Message, person: int) -> None:
+    """Keep a request that was checked; `person` raised it."""
+    keep(turn, message, None)
     copied = ("box", "bay", "impressions", "matter", "details", "anchor_seq", "created", "expires", "attended")
     message_store.add_request(
-        turn.tx, site=message.site, reference=message.reference, keeper=message.kid, person=case.raiser["number"],
+        turn.tx, site=message.site, reference=message.reference, keeper=message.kid, person=person,
         received=turn.now, changed=turn.now, state=str(State.WAITING), live_state=str(State.WAITING), reason=0,
         until=0, opened=0, spent=0, pressed=0, ask_at=None, asks=0, **{name: message[name] for name in copied},
     )  # fmt: skip
@@ -96,13 +102,13 @@ def take_decision(turn: Turn, roster: Roster, message: Message) -> None:
     person = check_signer(roster, message, turn)
     row = _request(turn, message)
     rules.not_ahead(message["decided"], turn.now)
-    if message["decided"] < turn.now - limits.CLOCK_AHEAD:
+    if message["decided"] < turn.now - limits.CLOCK_AHEAD and not turn.may_be_lost(message["decided"]):
         raise Refused(errors.DECIDED_OUTSIDE_TIME, "more than ten minutes ago")
     _check_open(row, message)
     log = read_log(turn, row, live=True)
     weigh(turn, roster, row, log, message)
     _check_first(turn, roster, row, message, person["number"])
-    _keep(turn, message, row.reference)
+    keep(turn, message, row.reference)
     refresh(turn, message.site, row.reference)
     if message["verdict"] != messages.APPROVE and outbox.grants(turn.tx, row.site, row.reference):
         _forward(turn, row, message)
@@ -151,7 +157,7 @@ def take_substitute(turn: Turn, roster: Roster, message: Message) -> None:
         raise Refused(errors.SUBSTITUTE_PERIOD, "over already")
     if roster.person(message["person"]) is None:
         raise Refused(errors.NO_SUBSTITUTE, "the roster lists no such person")
-    _keep(turn, message, None)
+    keep(turn, message, None)
     for kid in kids_of(roster, message["person"]):
         turn.send(topics.inbox(message.site, kid), message.raw)
     refresh_all(turn, message.site)
@@ -175,7 +181,7 @@ def take_ready(turn: Turn, roster: Roster, message: Message) -> None:
     rules.may_open(weighed.judgement, log.history, True, turn.now)
     if any(other.live_state == State.OPEN for other in message_store.of_bay(turn.tx, row.site, row.box, row.bay)):
         raise Refused(errors.BAY_BUSY)
-    _keep(turn, message, row.reference)
+    keep(turn, message, row.reference)
     granting.advance(turn, row.site, row.box)
 
 
@@ -187,7 +193,7 @@ def take_finish(turn: Turn, roster: Roster, message: Message) -> None:
         raise Refused(errors.OTHER_KEEPER)
     if State(row.state) in (State.FINISHED, State.DENIED, State.EXPIRED, State.FAILED):
         raise Refused(errors.REQUEST_CLOSED, row.state)
-    _keep(turn, message, row.reference)
+    keep(turn, message, row.reference)
     if row.state != State.WAITING or outbox.grants(turn.tx, row.site, row.reference):
         _forward(turn, row, message)
     refresh(turn, row.site, row.reference)
@@ -201,7 +207,7 @@ def take_report(turn: Turn, roster: Roster, message: Message) -> None:
         raise Refused(errors.OTHER_KEEPER)
     if read_log(turn, row, live=True).history.opened == 0:
         raise Refused(errors.NOT_USED_YET)
-    _keep(turn, message, row.reference)
+    keep(turn, message, row.reference)
 
 
 TAKERS = {

@@ -106,7 +106,10 @@ class Api:
         signature = _bytes(fields.get("signature"), 64, "signature")
         token, expires = await run_in_threadpool(self._access.sign_in, kid, challenge, signature)
         login = self._access.broker_login(kid)
-        return JSONResponse({"token": token, "expires": expires} | ({} if login is None else {"broker": login}))
+        lacks = await run_in_threadpool(self._access.lacks)
+        more = {"broker": login, "lacks": lacks}
+        given = {name: value for name, value in more.items() if value is not None}
+        return JSONResponse({"token": token, "expires": expires} | given)
 
     async def put_blob(self, request: Request) -> Response:
         """Keep a file."""
