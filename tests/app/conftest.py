@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Playwright, expect, sync_playwright
 
-from tests.app.browsers import Phone, build_app
+from tests.app.browsers import WAIT_MS, Phone, build_app
 from tests.system.site import Site
 
 
@@ -22,6 +22,7 @@ def built_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     """The driver of all browsers."""
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as driver:
         yield driver
 
