@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from sealwire.messages import Message
 from tests.app.browsers import Phone
 from tests.app.test_officer import invitation
 from tests.brokers import make_broker
+from tests.host.daemon import eventually
 from tests.host.village import DAY, MATTER
 from tests.system.site import BAY, Site
 
@@ -182,3 +184,212 @@ def test_keeper_asks_stamps_and_reports_and_the_ledger_has_its_line(keeper: Page
     expect(page.get_by_text("正在送达")).to_have_count(0)
     line = site.wait_state(request, "finished")
     assert (line["pressed"], line["declared"], line["keeper"]) == (3, 3, NAME)
+
+
+def test_more_impressions_are_a_new_request_that_names_the_first(keeper: Page, keeper_site: Site) -> None:
+    page, site = keeper, keeper_site
+    first = ask(page, site, "追加", 1)
+    site.approve(first)
+    site.use(first, 1)
+    page.get_by_role("link", name="追加盖章次数").click()
+    expect(page.get_by_text(f"接续 {messages.short_code(first.reference)}")).to_be_visible()
+    expect(page.get_by_label("文件", exact=True)).to_have_value("追加")
+    page.get_by_role("button", name="核对内容").click()
+    second = sign(page, site)
+    assert second["follows"] == first.reference
+    assert site.finish(second, "keeper") == "other_keeper"
+    cancel(page)
+    site.wait_state(second, "finished")
+
+
+def cancel(page: Page) -> None:
+    """End a request before use."""
+    page.get_by_role("button", name="取消申请").click()
+    page.get_by_role("button", name="居民不再需要").click()
+    page.get_by_role("button", name="签名结束").click()
+    expect(page.get_by_role("heading", name="已取消")).to_be_visible()
+
+
+def test_finishing_early_closes_the_bay_and_needs_a_reason(keeper: Page, keeper_site: Site) -> None:
+    page, site = keeper, keeper_site
+    request = ask(page, site, "提前结束", 3)
+    site.approve(request)
+    site.wait_open(request)
+    site.press(request, 1)
+    expect(page.get_by_text("还可盖 2 次，共 3 次")).to_be_visible()
+    page.get_by_role("button", name="提前结束").click()
+    expect(page.get_by_role("button", name="签名结束")).to_be_disabled()
+    page.get_by_role("button", name="份数已够").click()
+    page.get_by_role("button", name="签名结束").click()
+    closed = site.closed(request)
+    assert (closed["cause"], closed["pressed"]) == (chain.FINISHED_BY_KEEPER, 1)
+    expect(page.get_by_role("heading", name="已盖章，请回报")).to_be_visible()
+    expect(page.get_by_text("提前结束，本次盖了 1 次")).to_be_visible()
+    assert site.verified_line(request)["state"] == "finished"
+
+
+def test_after_a_jam_the_keeper_says_ready_and_it_opens_again(keeper: Page, keeper_site: Site) -> None:
+    page, site = keeper, keeper_site
+    request = ask(page, site, "卡住", 2)
+    site.box.jam(BAY, "closed")
+    site.approve(request)
+    assert site.closed(request)["cause"] == chain.JAMMED
+    expect(page.get_by_text("舱门刚才没有打开")).to_be_visible()
+    site.box.unjam(BAY)
+    site.wait_state(request, "approved")
+    page.get_by_role("button", name="我在印章盒旁").dblclick()
+    expect(page.get_by_text("还可盖 2 次，共 2 次")).to_be_visible()
+    site.use_rest(request, 2)
+    expect(page.get_by_role("heading", name="已盖章，请回报")).to_be_visible()
+    report(page, 2)
+    expect(page.get_by_role("heading", name="已完成")).to_be_visible()
+    line = site.verified_line(request)
+    assert (line["state"], line["pressed"], line["declared"]) == ("used", 2, 2)
+
+
+def test_unattended_request_opens_only_when_the_keeper_says_ready(keeper: Page, keeper_site: Site) -> None:
+    page, site = keeper, keeper_site
+    openings = site.box.openings(BAY)
+    request = ask(page, site, "稍后", 1, minutes=0)
+    eventually(lambda: time.time() > request["attended"] + 1, "the second in which it would open by itself is over")
+    site.approve(request)
+    ready = page.get_by_role("button", name="我在印章盒旁")
+    expect(ready).to_be_visible()
+    assert site.box.openings(BAY) == openings
+    ready.click()
+    site.use(request, 1)
+    expect(page.get_by_role("heading", name="已盖章，请回报")).to_be_visible()
+
+
+def test_denied_request_says_so_and_offers_to_ask_again(keeper: Page, keeper_site: Site) -> None:
+    page, site = keeper, keeper_site
+    request = ask(page, site, "被否决")
+    site.deny("third", request)
+    expect(page.get_by_role("heading", name="已否决")).to_be_visible()
+    expect(page.locator(".voices")).to_contain_text("third")
+    expect(page.get_by_role("link", name="重新申请")).to_be_visible()
+    page.goto(page.url.partition("#")[0] + "#/keeper")
+    card = page.get_by_role("link", name=re.compile("被否决"))
+    expect(card).to_contain_text("已否决")
+
+
+def test_double_click_and_two_tabs_sign_a_request_once(keeper: Page, keeper_site: Site, enrolled: Phone) -> None:
+    page, site = keeper, keeper_site
+    fill_in(page, "只签一次")
+    expect(page.locator("output.code.large")).to_be_visible()
+    other = enrolled.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="核对内容").click()
+    expect(other.locator("output.code.large")).to_be_visible()
+    shown = page.locator("output.code.large").inner_text()
+    page.get_by_role("button", name="签名并提交").dblclick()
+    found = site.ear.message(messages.REQUEST, lambda one: messages.short_code(one.reference) == shown)
+    expect(page.get_by_text("等待审批").first).to_be_visible()
+    other.get_by_role("button", name="签名并提交").click()
+    expect(other).to_have_url(re.compile(found.reference.hex()))
+    expect(other.get_by_text("等待审批").first).to_be_visible()
+    other.close()
+    assert signed_here(page, "request", found["details"]) == [found.reference.hex()]
+    assert len({one.reference for one in site.ear.heard(messages.REQUEST, lambda one: one["details"] == found["details"])}) == 1
+    cancel(page)
+
+
+def signed_here(page: Page, kind: str, inside: bytes) -> list[str]:
+    """The references of what this browser signed, of a type and with these bytes in it."""
+    kept = page.evaluate(
+        """() => new Promise((done) => {
+            const opening = indexedDB.open("sealbox");
+            opening.onsuccess = () => {
+                const get = opening.result.transaction("kept").objectStore("kept").getAll();
+                get.onsuccess = () => done(get.result.map((one) => ({ ...one, raw: [...one.raw] })));
+            };
+        })"""
+    )
+    return [one["reference"] for one in kept if one["type"] == kind and inside in bytes(one["raw"])]
+
+
+def test_what_was_signed_without_a_network_arrives_once_it_is_back(
+    keeper: Page, keeper_site: Site, enrolled: Phone
+) -> None:
+    page, site = keeper, keeper_site
+    fill_in(page, "断网", 1)
+    shown = page.locator("output.code.large")
+    code = shown.inner_text()
+    site.host.kill()
+    page.get_by_role("button", name="签名并提交").dblclick()
+    expect(page.get_by_role("heading", name="已签名，正在送达")).to_be_visible()
+    expect(page.get_by_text("未连接，正在重试")).to_be_visible()
+    site.host.start()
+    expect(page.get_by_role("heading", name="等待审批")).to_be_visible()
+    request = site.ear.message(messages.REQUEST, lambda one: messages.short_code(one.reference) == code)
+    assert signed_here(page, "request", request["details"]) == [request.reference.hex()]
+    site.approve(request)
+    site.wait_open(request)
+    site.host.kill()
+    assert site.box.press(BAY)
+    site.box.wait_shutter(BAY, "closed", 30)
+    site.host.start()
+    expect(page.get_by_role("heading", name="已盖章，请回报")).to_be_visible()
+    site.host.kill()
+    report(page, 1)
+    expect(page.get_by_text("已签名，正在送达").first).to_be_visible()
+    site.host.start()
+    expect(page.get_by_text("正在送达")).to_have_count(0)
+    assert len(signed_here(page, "report", request.reference)) == 1
+    assert site.wait_state(request, "finished")["declared"] == 1
+    assert all("WebSocket" in problem for problem in enrolled.problems)  # what a page without a host complains of
+    enrolled.problems.clear()
+
+
+def test_form_survives_a_reload_and_is_empty_once_it_is_signed(keeper: Page, keeper_site: Site) -> None:
+    page, site = keeper, keeper_site
+    fill_in(page, "重新载入", 4, files=[picture(page)])
+    page.reload()
+    expect(page.get_by_label("文件", exact=True)).to_have_value("重新载入")
+    expect(page.locator(".files li")).to_have_count(1)
+    page.get_by_role("button", name="核对内容").click()
+    request = sign(page, site)
+    assert request["impressions"] == 4
+    cancel(page)
+    page.goto(page.url.partition("#")[0] + "#/keeper/new")
+    expect(page.get_by_label("盖章事项")).to_be_visible()
+
+
+def test_abolished_matter_cannot_be_chosen_and_names_who_is_responsible(keeper: Page) -> None:
+    keeper.get_by_role("link", name="新建用印申请").click()
+    keeper.get_by_label("盖章事项").fill("无犯罪")
+    expect(keeper.get_by_text("现由公安派出所负责")).to_be_visible()
+    expect(keeper.get_by_role("button", name=re.compile("无犯罪"))).to_have_count(0)
+    keeper.get_by_label("盖章事项").fill("没有的事项")
+    expect(keeper.get_by_text("没有这样的事项")).to_be_visible()
+
+
+def test_picture_is_sent_without_what_the_camera_wrote_into_it(keeper: Page, keeper_site: Site, enrolled: Phone) -> None:
+    page, site = keeper, keeper_site
+    sent: list[bytes] = []
+    page.on("request", lambda one: sent.append(one.post_data_buffer or b"") if one.method == "PUT" else None)
+    fill_in(page, "照片", files=[picture(page)])
+    sign(page, site)
+    expect(page.get_by_text("1.jpg")).to_be_visible()
+    pictures = [body for body in sent if b"\xff\xd8\xff" in body]
+    assert pictures
+    assert not any(SECRET in body or b"DCIM" in body or b"Exif" in body for body in sent)
+    cancel(page)
+
+
+def test_files_of_other_kinds_are_refused_and_a_hostile_name_stays_a_name(keeper: Page) -> None:
+    page = keeper
+    page.get_by_role("link", name="新建用印申请").click()
+    choose_matter(page, "居住证明")
+    page.get_by_role("radio", name=re.compile("居委会")).check()
+    choose = page.get_by_label("选择照片或 PDF")
+    choose.set_input_files({"name": "a.html", "mimeType": "text/html", "buffer": b"<script>1</script>"})
+    expect(page.get_by_role("alert")).to_contain_text("不是可用的类型")
+    choose.set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"})
+    expect(page.get_by_role("alert")).to_contain_text("无法读取")
+    name = "<img src=x onerror=alert(1)>\u202egpj.pdf"
+    choose.set_input_files({"name": name, "mimeType": "application/pdf", "buffer": b"%PDF-1.4\n"})
+    expect(page.locator(".files li")).to_contain_text("<img src=x onerror=alert(1)>gpj.pdf")
+    expect(page.locator(".files li img")).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^移除")).click()
+    expect(page.locator(".files li")).to_have_count(0)
