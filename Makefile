@@ -14,7 +14,7 @@ PYTHON_READY := $(VENV)/.ready
 NPM_READY := node_modules/.ready
 HARDWARE_READY := $(VENV)/.hardware
 TYPINGS := build/typings
-TYPED := host protocol hardware firmware/build.py firmware/fold.py firmware/make_glyphs.py firmware/measure_memory.py tests
+TYPED := host protocol hardware firmware/build.py firmware/fold.py firmware/make_glyphs.py firmware/measure_memory.py firmware/shorten.py tests
 BOARD_LAYER := $(wildcard firmware/sealbox/board/esp32s3*.py firmware/sealbox/board/ds3231.py firmware/sealbox/board/pins.py)
 TIDY := $(wildcard protocol firmware host hardware tests)
 

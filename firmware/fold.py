@@ -69,10 +69,28 @@ def _without_unnamed(sources: dict[str, str]) -> dict[str, str]:
                     dropped[module].append(statement)
                     uses -= own
                     found = True
-    return {
+    left = {
         module: _replaced(source, [(statement, "pass") for statement in dropped[module]])
         for module, source in sources.items()
     }
+    return {module: _without_imports(source, set(sources)) for module, source in left.items()}
+
+
+def _without_imports(source: str, modules: set[str]) -> str:
+    """A module without the imports that it has no use for, now that constants stand in their places.
+
+    Only modules of the image are meant, and nothing waits for what importing one of them does.
+    """
+    tree = ast.parse(source)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    parents = {name.rpartition(".")[0] for name in modules} - {""}
+    edits = []
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and (statement.module in parents or statement.module in modules):
+            kept = [alias for alias in statement.names if (alias.asname or alias.name) in used]
+            if len(kept) < len(statement.names):
+                edits.append((statement, _import(statement, kept)))
+    return _replaced(source, edits)
 
 
 def _named(tree: ast.AST) -> Iterator[str]:

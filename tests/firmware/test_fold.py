@@ -23,7 +23,7 @@ def test_number_stands_where_another_module_used_it_and_its_definition_is_gone()
         wire__use="from wire import limits\n\n\ndef f(n):\n    return n < limits.MOST\n\n\nf(1)\n",
     )
     assert out["wire.limits"] == "pass\n"
-    assert out["wire.use"] == "from wire import limits\n\n\ndef f(n):\n    return n < 8\n\n\nf(1)\n"
+    assert out["wire.use"] == "pass\n\n\ndef f(n):\n    return n < 8\n\n\nf(1)\n"
 
 
 def test_imported_name_is_replaced_and_dropped_from_the_import_and_no_line_moves():
@@ -95,7 +95,7 @@ def test_what_no_module_names_is_left_out_and_no_line_moves():
 
 
 @pytest.mark.parametrize(
-    "use", ["print(other.seldom)", "from one import seldom", "seldom()", "class C:\n    x = seldom\nC()"]
+    "use", ["print(other.seldom)", "from one import seldom\nseldom()", "seldom()", "class C:\n    x = seldom\nC()"]
 )
 def test_what_is_named_anywhere_stays(use: str):
     source = "def seldom():\n    return 1\n"
@@ -105,3 +105,13 @@ def test_what_is_named_anywhere_stays(use: str):
 def test_what_does_more_than_bind_a_name_stays():
     source = "nobody = print('x')\n"
     assert folded(one=source)["one"] == source
+
+
+def test_import_of_constants_alone_is_left_out_and_one_of_anything_else_stays():
+    out = folded(
+        wire="",
+        wire__limits="MOST = 8\n",
+        wire__work="def f(): pass\n",
+        wire__use="from sys import stdin\nfrom wire import limits, work\nwork.f(limits.MOST)\n",
+    )
+    assert out["wire.use"] == "from sys import stdin\nfrom wire import work\nwork.f(8)\n"

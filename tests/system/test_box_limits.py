@@ -34,16 +34,21 @@ def test_largest_roster_is_taken_and_obeyed(stage: Stage) -> None:
 SHORT = """
 from sealbox import rosters
 
-load = rosters.Rosters.load
+make, load = rosters.Rosters.__init__, rosters.Rosters.load
+
+
+def made(self, folder, box, journal, *origin):
+    make(self, folder, box, journal, *origin)
+    self.journal = journal
 
 
 def short(self):
-    if self._journal.roster == 2 and self._journal.boot == 1:
+    if self.journal.roster == 2 and self.journal.boot == 1:
         raise MemoryError
     return load(self)
 
 
-rosters.Rosters.load = short
+rosters.Rosters.__init__, rosters.Rosters.load = made, short
 import main
 """
 
