@@ -6,6 +6,7 @@ import typer
 
 from sealhost.cli_audit import app as audit_app
 from sealhost.cli_authority import authority_app
+from sealhost.cli_backup import backup_app
 from sealhost.cli_box import box_app
 from sealhost.cli_broker import broker_app
 from sealhost.cli_ca import ca_app
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Sealbox: seals that open only for what their people signed.",
 )
 app.add_typer(host_app)
+app.add_typer(backup_app)
 app.add_typer(authority_app, name="authority")
 app.add_typer(keeper_app, name="keeper")
 app.add_typer(officer_app, name="officer")

@@ -22,6 +22,7 @@ from sealhost.links import LinkError
 from sealhost.links.broker import BrokerError
 from sealhost.services.context import Context
 from sealhost.signing.keys import KeyFileError
+from sealhost.upkeep import UpkeepError
 from sealhost.web.server import ServerError
 
 P = ParamSpec("P")
@@ -38,6 +39,9 @@ SiteOption = Annotated[
 ]
 
 
+_PLAIN = (*(HostError, KeyFileError, BrokerError, ServerError, SealwireError, FenceError, LinkError, UpkeepError),)
+
+
 def plain_errors(function: Callable[P, R]) -> Callable[P, R]:
     """Turns what can go wrong into one line on standard error and exit code 1."""
 
@@ -45,7 +49,7 @@ def plain_errors(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (HostError, KeyFileError, BrokerError, ServerError, SealwireError, FenceError, LinkError) as error:
+        except _PLAIN as error:
             fail(str(error))
         except ValidationError as error:
             first = error.errors()[0]

@@ -146,10 +146,29 @@ LINES = (
         standard_library=True,
     ),
     Line(
+        "telling imports services, store and core, and what it sends with",
+        ("sealhost.telling", "sealhost.telling.*"),
+        only=(
+            *("sealhost.telling", "sealhost.services", "sealhost.store", "sealhost.core"),
+            *("sqlalchemy", "structlog", "apprise", "httpx"),
+        ),
+        standard_library=True,
+    ),
+    Line(
         "audit imports core, store, sealwire and cryptography",
         ("sealhost.audit", "sealhost.audit.*"),
         only=("sealhost.audit", "sealhost.core", "sealhost.store", "sealwire", "cryptography"),
         standard_library=True,
+    ),
+    Line(
+        "upkeep imports config, fence, links, signing, store and cryptography: nothing of the daemon",
+        ("sealhost.upkeep", "sealhost.upkeep.*"),
+        only=(
+            *("sealhost.upkeep", "sealhost.config", "sealhost.fence", "sealhost.links", "sealhost.signing"),
+            *("sealhost.store", "sealwire", "sqlalchemy", "cryptography", "pydantic", "paho", "httpx"),
+        ),
+        standard_library=True,
+        never=("sealhost.links.broker",),
     ),
     Line(
         "web imports services and core",
@@ -165,7 +184,7 @@ LINES = (
         ("sealhost.client", "sealhost.client.*"),
         only=(
             *("sealhost.client", "sealhost.texts", "sealhost.links", "sealhost.signing", "sealhost.core"),
-            *("sealwire", "httpx"),
+            *("sealwire", "httpx", "openpyxl"),
         ),
         standard_library=True,
         never=("sealhost.links.broker",),
