@@ -16,7 +16,7 @@ from sealwire import chain, messages
 from sealwire.messages import Message
 
 from tests.app.browsers import Phone
-from tests.app.test_officer import invitation
+from tests.app.test_officer import invitation, put_details
 from tests.brokers import make_broker
 from tests.host.daemon import eventually
 from tests.host.village import DAY, MATTER
@@ -261,12 +261,14 @@ def test_unattended_request_opens_only_when_the_keeper_says_ready(keeper: Page, 
     expect(page.get_by_role("heading", name="已盖章，请回报")).to_be_visible()
 
 
-def test_denied_request_says_so_and_offers_to_ask_again(keeper: Page, keeper_site: Site) -> None:
+def test_denied_request_says_why_and_offers_to_ask_again(keeper: Page, keeper_site: Site) -> None:
     page, site = keeper, keeper_site
     request = ask(page, site, "被否决")
-    site.deny("third", request)
+    why = put_details(site, {"reason": "户口簿<b>缺页</b>"})
+    assert site.tell("third", site.decide("third", request, messages.DENY, reason_digest=why)) == "accepted"
     expect(page.get_by_role("heading", name="已否决")).to_be_visible()
     expect(page.locator(".voices")).to_contain_text("third")
+    expect(page.locator(".said")).to_have_text("户口簿<b>缺页</b>")
     expect(page.get_by_role("link", name="重新申请")).to_be_visible()
     page.goto(page.url.partition("#")[0] + "#/keeper")
     card = page.get_by_role("link", name=re.compile("被否决"))

@@ -21,9 +21,15 @@ export type Phase =
   | "expired"
   | "failed";
 
+/** A further message of the keeper; `taken` once the host has it. */
+export interface Word {
+  message: Message;
+  taken: boolean;
+}
+
 export interface Words {
-  finish: Message | null;
-  report: Message | null;
+  finish: Word | null;
+  report: Word | null;
 }
 
 export interface Life {
@@ -55,12 +61,12 @@ function phaseOf(
   if (story.openSince !== null) return story.jammed ? "stuck" : "open";
   const { opened } = story.history;
   if (kept && !one.host && !opened) {
-    if (kept.result === null) return words.finish ? "cancelled" : "sending";
+    if (kept.result === null) return "sending";
     if (answer !== "accepted") return "refused";
   }
-  const over = words.finish || story.history.finished.includes(one.raiser.number) || story.left === 0;
+  const over = words.finish?.taken || story.history.finished.includes(one.raiser.number) || story.left === 0;
   const late = one.state === "approved" && now > one.until;
-  if (opened && (over || late || one.state !== "approved")) return words.report ? "reported" : "used";
+  if (opened && (over || late || one.state !== "approved")) return words.report?.taken ? "reported" : "used";
   if (over) return "cancelled";
   if (one.state === "denied") return "denied";
   if (late || one.state === "expired") return "expired";

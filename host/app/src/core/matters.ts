@@ -95,6 +95,12 @@ export function mayRaise(trust: Trust): boolean {
   return trust.version > 0 && trust.roster.fields.rules.some((rule) => has(roles, rule.raiser));
 }
 
+/** Whether a person's voice is asked for by any rule of the roster. */
+export function mayDecide(trust: Trust): boolean {
+  const roles = trust.me?.roles ?? 0;
+  return trust.version > 0 && trust.roster.fields.rules.some((rule) => rule.groups.some(({ role }) => has(roles, role)));
+}
+
 /** How a matter's key in a search is compared: case, width and spaces do not count. */
 export function searchable(text: string): string {
   return text.normalize("NFKC").toLowerCase().replace(/\s+/g, "");

@@ -9,6 +9,7 @@ import type { Desk } from "../../desk.ts";
 import { Notice } from "../../ui/notice.tsx";
 import { Page } from "../../ui/page.tsx";
 import { fromBase64 } from "../../core/api.ts";
+import { toHex, type Bytes } from "../../wire/bytes.ts";
 import { MESSAGE } from "../../wire/definitions.ts";
 import { reasonName, Refusal } from "../../wire/errors.ts";
 import { say, sayError, sayOf, sayTime } from "../../words/words.ts";
@@ -29,6 +30,8 @@ export interface View {
   /** Whether the host could be asked. */
   fresh: boolean;
   connected: boolean | null;
+  /** The words of decisions' reasons, by the decision's reference in hex. */
+  reasons: Map<string, string>;
 }
 
 const STEPS = ["asked", "approved", "stamped", "reported"] as const;
@@ -67,19 +70,22 @@ async function look(at: Desk, reference: string): Promise<View> {
   const words = await furtherWords(at, one, kept);
   const answer = own?.result == null ? "" : reasonName(own.result);
   const life = lifeOf(one, story, words, own, answer, now());
-  const { connected } = at.boxes.of(one.request.fields.box as Uint8Array);
-  return { one, story, life, words, kept, wording: await wordingOf(at, one), fresh, connected };
+  const { connected } = at.boxes.of(one.request.fields.box as Bytes);
+  const [wording, reasons] = await Promise.all([wordingOf(at, one), reasonsOf(at, one)]);
+  return { one, story, life, words, kept, wording, fresh, connected, reasons };
 }
 
 /** What its keeper signed beside the request, here or as the host shows it. */
 async function furtherWords(at: Desk, one: Case, kept: Kept[]): Promise<Words> {
   const words: Words = { finish: null, report: null };
-  const raws = (one.host?.messages ?? []).map(fromBase64);
-  for (const raw of [...raws, ...kept.filter(({ result }) => !result).map((message) => message.raw)]) {
+  const signed = kept.filter(({ result }) => !result).map(({ raw, result }) => ({ raw, taken: result === 0 }));
+  const shown = (one.host?.messages ?? []).map((text) => ({ raw: fromBase64(text), taken: true }));
+  for (const { raw, taken } of [...signed, ...shown]) {
     try {
       const message = await at.trust.ofPerson(raw, [MESSAGE.finish, MESSAGE.report]);
-      if (at.trust.roster.signer(message.kid).person.number !== one.raiser.number) continue;
-      words[message.number === MESSAGE.finish ? "finish" : "report"] = message;
+      const own = at.trust.roster.signer(message.kid).person.number === one.raiser.number;
+      if (!own || toHex(message.fields.request as Bytes) !== one.reference) continue;
+      words[message.number === MESSAGE.finish ? "finish" : "report"] = { message, taken };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
     }
@@ -95,6 +101,24 @@ async function wordingOf(at: Desk, one: Case): Promise<string> {
     if (error instanceof Failure) return String(code); // the list cannot be had; the code is what was signed
     throw error;
   }
+}
+
+/** Why people decided as they did, in their own words, each held against its signed digest. */
+async function reasonsOf(at: Desk, one: Case): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const { message } of one.decisions) {
+    const digest = message.fields.reason_digest as Bytes | undefined;
+    if (!digest) continue;
+    try {
+      const content = await at.api.file(toHex(digest));
+      const said = content && (JSON.parse(new TextDecoder().decode(content)) as { reason?: unknown } | null)?.reason;
+      if (typeof said === "string") found.set(toHex(message.reference), said);
+    } catch (error) {
+      // What cannot be had, or is no reason, is not shown; the decision stands without it.
+      if (!(error instanceof Failure) && !(error instanceof SyntaxError)) throw error;
+    }
+  }
+  return found;
 }
 
 /** Where it stands among the steps that each request goes through. */
@@ -113,12 +137,12 @@ function Steps({ life, opened }: { life: Life; opened: boolean }) {
 }
 
 /** The one thing to know now, and the one thing to do. */
-function Now({ at, view: { one, story, life, connected } }: { at: Desk; view: View }) {
+function Now({ at, view: { one, story, life, words, connected } }: { at: Desk; view: View }) {
   const { phase } = life;
   const asked = one.request.fields.impressions as number;
   const byItself = opensByItself(one, story, now());
   const atBox = phase === "approved" || phase === "rest" || phase === "stuck";
-  const todo = phase === "approved" && !byItself ? "approved_later" : phase === "rest" && story.jammed ? "rest_jammed" : phase;
+  const todo = todoOf(phase, byItself, story.jammed, words);
   const values = {
     left: story.left,
     asked,
@@ -141,15 +165,28 @@ function Now({ at, view: { one, story, life, connected } }: { at: Desk; view: Vi
       )}
       {(atBox || phase === "open") && connected === false && <p class="warn">{say("keeper_box_offline")}</p>}
       {phase === "open" && !story.proven && <p class="soft small">{say("keeper_live")}</p>}
-      {one.host && phase === "failed" && <p class="soft small">{say("keeper_host_says", { state: sayOf("state", one.host.state) })}</p>}
+      {one.host && hostDiffers(phase, one.host.state) && (
+        <p class="warn">{say("keeper_host_says", { state: sayOf("state", one.host.state), reason: sayOf("reason", one.host.reason ?? "accepted") })}</p>
+      )}
     </section>
   );
+}
+
+function todoOf(phase: Life["phase"], byItself: boolean, jammed: boolean, words: Words) {
+  if (phase === "approved" && !byItself) return "approved_later";
+  if (phase === "rest" && jammed) return "rest_jammed";
+  return phase === "used" && words.report ? "used_sent" : phase;
+}
+
+/** Whether the host calls a request ended that is alive by all that was signed: it may know more, or withhold something. */
+function hostDiffers(phase: Life["phase"], state: string): boolean {
+  return ["waiting", "approved", "rest"].includes(phase) && ["denied", "expired", "failed", "finished"].includes(state);
 }
 
 /** What was signed here and has no answer yet, or was refused. */
 function OnTheWay({ kept }: { kept: Kept[] }) {
   const [, ...further] = kept;
-  const last = further.at(-1);
+  const last = further.findLast(({ type }) => type !== "ready"); // that one is told where it was said
   return (
     <>
       {kept.some(({ result }) => result === null) && <Notice>{say("sent")}</Notice>}
@@ -159,7 +196,7 @@ function OnTheWay({ kept }: { kept: Kept[] }) {
 }
 
 /** Who has decided, and who still can. */
-function Voices({ at, view: { one, life } }: { at: Desk; view: View }) {
+function Voices({ at, view: { one, life, reasons } }: { at: Desk; view: View }) {
   const can = life.phase === "waiting" ? whoCan(at.trust.roster, one, now()) : [];
   return (
     <section class="card">
@@ -171,6 +208,7 @@ function Voices({ at, view: { one, life } }: { at: Desk; view: View }) {
             <strong>{person.name}</strong>{" "}
             {say((["approve", "deny", "withdraw"] as const)[(message.fields.verdict as number) - 1] ?? "approve")}
             <span class="soft small"> {sayTime(message.fields.decided as number)}</span>
+            {reasons.has(toHex(message.reference)) && <p class="said">{reasons.get(toHex(message.reference))}</p>}
           </li>
         ))}
       </ul>
@@ -193,7 +231,7 @@ function Facts({ view: { one, words, wording } }: { view: View }) {
     [say("created"), sayTime(fields.created as number)],
     [say("expires"), sayTime(fields.expires as number)],
   ];
-  if (words.report) rows.push([say("keeper_declared"), String(words.report.fields.impressions)]);
+  if (words.report) rows.push([say("keeper_declared"), String(words.report.message.fields.impressions)]);
   return (
     <section class="card">
       <h2>{say("keeper_signed")}</h2>
