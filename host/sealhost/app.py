@@ -33,14 +33,17 @@ from sealhost.links.mqtt import MqttLink
 from sealhost.links.route import SerialRoute
 from sealhost.links.tls import client_context, load_certificate
 from sealhost.services.access import Access
+from sealhost.services.cases import Cases
 from sealhost.services.context import Context, Send
 from sealhost.services.enrolments import Enrolments
 from sealhost.services.host import Host
+from sealhost.services.news import Policy
 from sealhost.services.renewal import Renewal
 from sealhost.services.timers import Due
 from sealhost.services.views import Views
 from sealhost.signing import keys
 from sealhost.store.database import Database
+from sealhost.telling.teller import Pace, Teller
 from sealhost.web.api import Export, create_app
 from sealhost.web.pages import app_pages
 from sealhost.web.relay import Broker, Relay
@@ -107,6 +110,7 @@ class Daemon:
         self._timer: threading.Thread | None = None
         self._undelivered: dict[int, Delivery] = {}
         self._undelivered_lock = threading.Lock()
+        self._teller = self._make_teller()
         self._lock_file: IO[str] | None = None
         self.broker_url = ""
         self.http_url = ""
@@ -126,6 +130,7 @@ class Daemon:
                 self._make_pages(),
                 self.settings.app_origins,
                 Enrolments(self.context),
+                Cases(self.context),
             ),
             self.settings.listen_host,
             self.settings.listen_port,
@@ -142,6 +147,7 @@ class Daemon:
             )
         self._timer = threading.Thread(target=self._keep_time, name="timer", daemon=True)
         self._timer.start()
+        self._teller.start()
         self._write_run_file()
 
     def stop(self) -> None:
@@ -150,6 +156,7 @@ class Daemon:
         self._wake.set()
         if self._timer is not None:
             self._timer.join()
+        self._teller.stop()
         if self._web is not None:
             self._web.stop()
         if self._link is not None:
@@ -235,6 +242,13 @@ class Daemon:
         if not (folder / "index.html").is_file():
             raise HostError(f"no app in {folder}: build it with `make app`, or leave out --serve-app")
         return app_pages(folder)
+
+    def _make_teller(self) -> Teller:
+        settings = self.settings
+        app_url = settings.app_url or next(iter(settings.app_origins), "")
+        policy = Policy(settings.remind_minutes * 60, settings.report_hours * 3600, settings.silent_hours * 3600)
+        pacing = Pace(settings.notify_most, settings.notify_minutes * 60, app_url)
+        return Teller(self.context, settings.home, policy, pacing, lambda: bool(self._link and self._link.connected))
 
     def _make_relay(self) -> Relay:
         """The browsers' way to the broker: with the same check of the broker, but no certificate of this host."""

@@ -35,6 +35,12 @@ class Settings(BaseSettings):
     relay_broker: str | None = Field(None, description="where /mqtt brings browsers if another listener than `broker`")
     relay_clients: int = Field(512, ge=0, description="most browsers at once")
     relay_clients_per_address: int = Field(64, ge=0, description="most browsers at once from one address")
+    app_url: str = Field("", description="the app's address in messages to people; the first of app_origins if not set")
+    notify_most: int = Field(5, ge=1, description="single messages to one person in notify_minutes; more become one")
+    notify_minutes: int = Field(10, ge=1, description="see notify_most")
+    remind_minutes: int = Field(60, ge=1, description="how long before the time for decisions or use ends")
+    report_hours: int = Field(24, ge=1, description="a report is due so long after the use; then a case is opened")
+    silent_hours: int = Field(25, ge=1, description="a box without a checkpoint for so long is a case")
     key_passphrase: SecretStr | None = Field(None, description="of host.key; better as SEALHOST_KEY_PASSPHRASE")
     tick_seconds: float = Field(0.5, gt=0, le=10, description="how often time is looked at")
 

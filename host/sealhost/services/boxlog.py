@@ -37,6 +37,7 @@ _PROVEN_SOON = (
     *(chain.INTENT, chain.PRESS, chain.CLOSED, chain.INTERRUPTED),
     *(chain.DECISION, chain.FINISH, chain.TIME, chain.RESET, chain.LINK),
 )
+_ALARMS = {chain.TAMPER: "tamper", chain.FORCED: "forced", chain.JAM: "jam"}
 PASSING = (
     *(errors.TOO_FAST, errors.NEWER_ROSTER, errors.NO_ROSTER),
     *(errors.BAY_BUSY, errors.CLOCK_LOST, errors.LOG_FULL, errors.FLASH_FAILED),
@@ -225,6 +226,9 @@ def _prove(turn: Turn, box: Row[Any], message: Message) -> None:
     boxes.update_box(turn.tx, box.site, box.kid, seq=message["seq"], head=message["head"])
     boxes.put_checkpoint(turn.tx, box.site, box.kid, message["seq"], message.raw, turn.now)
     turn.record(box.site, "log_stored", message.reference, box.kid, f"to {message['seq']}")
+    for row in rows:
+        if row.kind in _ALARMS:
+            turn.record(box.site, _ALARMS[row.kind], row.request, box.kid, str(row.seq))
     _notice_all(turn, box, [chain.read_entry(row.raw) for row in rows], proven=True)
 
 

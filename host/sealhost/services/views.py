@@ -10,9 +10,10 @@ from sealwire.errors import Refused
 from sealwire.roster import Roster
 from sqlalchemy import Row
 
+from sealhost.services.cases import brief
 from sealhost.services.context import Context, Turn
 from sealhost.services.weighing import substitutes_of
-from sealhost.store import boxes, sites
+from sealhost.store import boxes, cases, sites
 from sealhost.store import messages as message_store
 
 MAX_REQUESTS = 500
@@ -142,7 +143,12 @@ class Views:
             roster = turn.roster(site)
             rows = message_store.requests(turn.tx, site, None, MAX_REQUESTS)
             wordings = _wordings(turn, site)
-            return [self._line(turn, roster, row, wordings) for row in rows]
+            found = cases.of_requests(turn.tx, site, [row.reference for row in rows])
+            lines = [self._line(turn, roster, row, wordings) for row in rows]
+            return [
+                {**line, "cases": [brief(case) for case in found.get(row.reference, [])]}
+                for line, row in zip(lines, rows, strict=True)
+            ]
 
     def _line(self, turn: Turn, roster: Roster | None, row: Row[Any], wordings: dict[int, str]) -> dict[str, Any]:
         reports = message_store.of_request(turn.tx, row.site, row.reference, messages.REPORT)

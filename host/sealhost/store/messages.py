@@ -9,6 +9,7 @@ from sealwire.messages import Message as Letter
 from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from sealhost.core.lifecycle import LIVE
+from sealhost.store import news
 from sealhost.store.models import Audit, Message, Request, SetAside
 
 _LIVE = [str(state) for state in LIVE]
@@ -137,6 +138,8 @@ def hurry(
 def record(
     tx: Connection, site: bytes, at: int, event: str, reference: bytes | None, kid: bytes | None, detail: str = ""
 ) -> None:
-    """Write down what was done, in the same transaction."""
+    """Write down what was done, in the same transaction; what people may want to be told is news as well."""
     values = {"site": site, "at": at, "event": event, "reference": reference, "kid": kid, "detail": detail}
     tx.execute(_RECORD, values)
+    if event in news.EVENTS:
+        news.add(tx, site, at, event, reference, kid, detail)

@@ -23,8 +23,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from sealhost.services.access import MAX_BLOB_BYTES, Access, Caller
+from sealhost.services.cases import Cases
 from sealhost.services.enrolments import Enrolments
 from sealhost.services.views import Views
+from sealhost.web.cases import case_routes
 from sealhost.web.relay import Relay
 
 MAX_JSON_BYTES = 4096
@@ -58,8 +60,10 @@ class Api:
         health: Callable[[], dict[str, Any]],
         export: Export | None,
         enrolments: Enrolments | None,
+        cases: Cases | None = None,
     ):
         self._access = access
+        self._cases = cases
         self._enrolments = enrolments
         self._views = views
         self._health = health
@@ -83,6 +87,7 @@ class Api:
             Route(f"{site}/requests/{{reference}}", self.request),
             Route(f"{site}/export", self.export),
             *([] if self._enrolments is None else _enrolling(self._enrolments, site, self._caller)),
+            *([] if self._cases is None else case_routes(self._cases, site, self._caller, _json)),
         ]
 
     async def healthz(self, request: Request) -> Response:
@@ -224,9 +229,10 @@ def create_app(
     pages: BaseRoute | None = None,
     origins: Sequence[str] = (),
     enrolments: Enrolments | None = None,
+    cases: Cases | None = None,
 ) -> Starlette:
     """The application. `pages` is the app served from here, `origins` those of apps served from elsewhere."""
-    api = Api(access, views, health, export, enrolments)
+    api = Api(access, views, health, export, enrolments, cases)
     handlers: dict[Any, Any] = {SealwireError: _refused, HTTPException: _failed}
     routes: list[BaseRoute] = [*api.routes()]
     if relay is not None:
