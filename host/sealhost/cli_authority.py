@@ -98,7 +98,7 @@ def init(
 @desk_command(matters_app, "import", refresh=False)
 def import_list(
     desk: Desk,
-    file: Annotated[Path, typer.Argument(help="The list: a CSV with a heading line, or TOML with [[matter]].")],
+    file: Annotated[Path, typer.Argument(help="The list: XLSX or CSV with a heading line, or TOML with [[matter]].")],
 ) -> None:
     """Check a list and keep it for signing."""
     items = matter_list.read(file)

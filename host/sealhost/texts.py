@@ -232,6 +232,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "kind_reset": ("reset", "复位"),
     "draft_wrong": ("The draft is wrong at {where}: {detail}", "草稿有误，位置 {where}：{detail}"),
     "list_wrong": ("The matter list is wrong at {where}: {detail}", "事项清单有误，位置 {where}：{detail}"),
+    "list_rows_wrong": (
+        "{count} rows of the matter list are wrong; nothing was taken:\n{rows}",
+        "事项清单有 {count} 行错误，未导入任何内容：\n{rows}",
+    ),
     "list_too_long": ("The list takes {parts} messages, {most} at most.", "清单需 {parts} 条消息，最多 {most} 条。"),
     "roster_too_large": (
         "The roster would have {size} bytes, {most} at most: shorten names, or spread people over fewer keys.",
