@@ -200,6 +200,7 @@ export const enAuthority = {
   auth_bad_yes_no: "Row {row}: neither yes nor no – {detail}",
   auth_bad_empty: "The file holds no matter.",
   auth_bad_too_long: "The list is too long: {detail} matters.",
+  auth_bad_quote: "A quotation mark in the file does not end.",
   auth_bad_row: "Row {row}: {detail}",
   auth_bad_encoding: "The file is not UTF-8. In the spreadsheet choose “CSV UTF-8”.",
 

@@ -201,6 +201,7 @@ export const zhAuthority: Record<keyof typeof enAuthority, string> = {
   auth_bad_yes_no: "第 {row} 行：既不是“是”也不是“否”——{detail}",
   auth_bad_empty: "文件里没有事项。",
   auth_bad_too_long: "清单太长：{detail} 项。",
+  auth_bad_quote: "文件中有引号没有结束。",
   auth_bad_row: "第 {row} 行：{detail}",
   auth_bad_encoding: "文件不是 UTF-8 编码。请在表格软件中选择“CSV UTF-8”。",
 

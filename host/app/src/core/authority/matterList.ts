@@ -23,12 +23,13 @@ const ROOM = limits.MESSAGE - 256; // for the envelope and the part's own fields
 /** What is wrong with a row; 0 stands for the file. */
 export interface BadRow {
   row: number;
-  name: "column" | "code" | "twice" | "yes_no" | "empty" | "too_long" | "row";
+  name: "column" | "code" | "twice" | "yes_no" | "empty" | "too_long" | "row" | "quote";
   detail: string;
 }
 
 export function readList(text: string): { items: Matter[]; bad: BadRow[] } {
-  const [headings = [], ...rows] = csvRows(text.replace(/^\ufeff/, "")); // spreadsheets put a mark in front
+  const [headings = [], ...rows] = csvRows(text.replace(/^\ufeff/, "")) ?? []; // spreadsheets put a mark in front
+  if (!headings.length) return { items: [], bad: [{ row: 0, name: text.includes('"') ? "quote" : "empty", detail: "" }] };
   const chinese = new Map(Object.entries(COLUMNS).map(([name, word]) => [word, name]));
   const names = headings.map((heading) => chinese.get(heading.trim()) ?? heading.trim());
   const unknown = names.filter((name) => !(name in COLUMNS));
@@ -75,13 +76,13 @@ function readItem(row: number, names: string[], cells: string[], bad: BadRow[]):
   return item;
 }
 
-/** Fields of quoted or bare cells (RFC 4180), lines ended by LF or CRLF. */
-export function csvRows(text: string): string[][] {
+/** Cells, quoted or bare (RFC 4180), in lines ended by LF or CRLF; null when a quote does not end. */
+export function csvRows(text: string): string[][] | null {
   const rows: string[][] = [[]];
-  const cell = /("(?:[^"]|"")*"|[^,\r\n]*)(,|\r?\n|\r|$)/y;
+  const cell = /("(?:[^"]|"")*"|(?!")[^,\r\n]*)(,|\r?\n|\r|$)/y;
   while (cell.lastIndex < text.length) {
     const found = cell.exec(text);
-    if (!found) break; // a quote that does not end: what follows is no cell
+    if (!found) return null;
     const [, value = "", end] = found;
     rows.at(-1)?.push(value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value);
     if (end === "") break;
