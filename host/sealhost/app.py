@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import structlog
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from sealhost.config import Settings
 from sealhost.fence import FenceError
@@ -36,6 +36,7 @@ from sealhost.services.access import Access
 from sealhost.services.cases import Cases
 from sealhost.services.context import Context, Send
 from sealhost.services.enrolments import Enrolments
+from sealhost.services.figures import Watch
 from sealhost.services.host import Host
 from sealhost.services.news import Policy
 from sealhost.services.renewal import Renewal
@@ -48,6 +49,7 @@ from sealhost.web.api import Export, create_app
 from sealhost.web.pages import app_pages
 from sealhost.web.relay import Broker, Relay
 from sealhost.web.server import WebServer
+from sealhost.web.watch import routes as watch_routes
 
 RUN_FILE = "run.json"
 BUILT_APP = Path(__file__).resolve().parents[2] / "build" / "app"
@@ -105,6 +107,7 @@ class Daemon:
         self._tls: ssl.SSLContext | None = None
         self._certificate: OwnCertificate | None = None
         self._web: WebServer | None = None
+        self._relay: Relay | None = None
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._timer: threading.Thread | None = None
@@ -120,17 +123,19 @@ class Daemon:
         self._lock()
         self._make_fence()
         self._link = self._make_link()
+        self._relay = self._make_relay()
         self._web = WebServer(
             create_app(
                 self._make_access(),
                 Views(self.context),
                 self.health,
                 self._export,
-                self._make_relay(),
+                self._relay,
                 self._make_pages(),
                 self.settings.app_origins,
                 Enrolments(self.context),
                 Cases(self.context),
+                more=self._make_watch(),
             ),
             self.settings.listen_host,
             self.settings.listen_port,
@@ -249,6 +254,11 @@ class Daemon:
         policy = Policy(settings.remind_minutes * 60, settings.report_hours * 3600, settings.silent_hours * 3600)
         pacing = Pace(settings.notify_most, settings.notify_minutes * 60, app_url)
         return Teller(self.context, settings.home, policy, pacing, lambda: bool(self._link and self._link.connected))
+
+    def _make_watch(self) -> list[Route]:
+        relay, token = self._relay, self.settings.metrics_token
+        watch = Watch(self.context, self.health, lambda: 0 if relay is None else relay.clients)
+        return watch_routes(watch, self.settings.metrics, None if token is None else token.get_secret_value())
 
     def _make_relay(self) -> Relay:
         """The browsers' way to the broker: with the same check of the broker, but no certificate of this host."""

@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     remind_minutes: int = Field(60, ge=1, description="how long before the time for decisions or use ends")
     report_hours: int = Field(24, ge=1, description="a report is due so long after the use; then a case is opened")
     silent_hours: int = Field(25, ge=1, description="a box without a checkpoint for so long is a case")
+    metrics: bool = Field(True, description="whether this machine may read /metrics without a token")
+    metrics_token: SecretStr | None = Field(None, description="what others must bring to read /metrics")
     key_passphrase: SecretStr | None = Field(None, description="of host.key; better as SEALHOST_KEY_PASSPHRASE")
     tick_seconds: float = Field(0.5, gt=0, le=10, description="how often time is looked at")
 

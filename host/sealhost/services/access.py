@@ -77,6 +77,10 @@ class Access:
         """User name and password at the broker for a key that has signed in; None when this host gives none out."""
         return None if self._broker_login is None else self._broker_login(kid)
 
+    def refused(self, name: str) -> None:
+        """Count a refusal."""
+        self._context.tally.count("refused_over_http", name)
+
     def lacks(self) -> dict[str, str | int] | None:
         """What this host lost and wants again; None when its database never came from a backup, or long ago.
 

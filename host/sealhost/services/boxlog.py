@@ -77,6 +77,7 @@ def take_entries(turn: Turn, box: Row[Any], fields: dict[str, Any]) -> None:
     if seq - box.seq > MAX_STAGED:
         raise Refused(errors.TOO_FAST, "more unproven entries than a box keeps")
     if not rows and fields["first"] > seq + 1:
+        turn.counted.append(("log_gaps", "missing"))
         acknowledge(turn, box)  # something in between is missing: send from there
         return
     boxes.stage(turn.tx, box.site, box.kid, rows)
@@ -102,7 +103,7 @@ def _notice(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
     if entry.kind == chain.INTENT:
         _granted(turn, box, entry, proven)
     elif entry.kind == chain.REFUSED:
-        _tell_refusal(box, entry, proven)
+        _tell_refusal(turn, box, entry, proven)
         if message is not None:
             _refused(turn, box, message, entry["reason"], proven)
     elif message is not None and proven:
@@ -111,9 +112,10 @@ def _notice(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
         outbox.hold(turn.tx, box.site, message, turn.now + UNPROVEN_WAIT_S)
 
 
-def _tell_refusal(box: Row[Any], entry: Entry, proven: bool) -> None:
+def _tell_refusal(turn: Turn, box: Row[Any], entry: Entry, proven: bool) -> None:
     """A line for what a box refused, when it says so first; boxes bound how often they do."""
     if proven:
+        turn.counted.append(("refused_by_boxes", errors.name_of(entry["reason"])))
         return
     message = entry.get("message")
     _log.warning(
@@ -154,6 +156,7 @@ def _open_seconds(turn: Turn, site: bytes, reference: bytes) -> int:
 
 def _drop_staged(turn: Turn, box: Row[Any], first: int = 0) -> None:
     """Forget staged entries that were not the box's: whatever they delayed is shown, asked for and sent again now."""
+    turn.counted.append(("log_gaps", "unfit"))
     boxes.unstage(turn.tx, box.site, box.kid, first)
     turn.context.unproven.pop((box.site, box.kid), None)
     outbox.hurry(turn.tx, turn.now, box.site, box.kid)

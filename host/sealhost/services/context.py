@@ -16,6 +16,7 @@ from sealwire.roster import Roster
 from sealwire.schema import from_map
 from sqlalchemy import Connection
 
+from sealhost.core.tally import Tally
 from sealhost.store import messages as message_store
 from sealhost.store import restores, sites
 from sealhost.store.database import Database
@@ -56,6 +57,7 @@ class Context:
     rosters: dict[tuple[bytes, int], Roster] = field(default_factory=dict)
     unproven: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     """Since when a box (site, kid) has staged entries that a checkpoint should soon follow."""
+    tally: Tally = field(default_factory=Tally)
     adoptions: int = 0
     """Rosters that were adopted, or nearly, since the start: whoever has seen fewer looks at the rosters anew."""
 
@@ -63,7 +65,12 @@ class Context:
     def turn(self) -> Iterator[Turn]:
         """One unit of work in one transaction."""
         with self.database.write() as tx:
-            yield Turn(self, tx, self.now())
+            turn = Turn(self, tx, self.now())
+            yield turn
+        for name, label in turn.counted:
+            self.tally.count(name, label)
+        for step, seconds in turn.timed:
+            self.tally.took(step, seconds)
 
     @contextmanager
     def view(self) -> Iterator[Turn]:
@@ -82,6 +89,10 @@ class Turn:
     sends: list[Send] = field(default_factory=list)
     verified: bool = False
     """Whether `check` held: only then a refusal may speak for the message's reference."""
+
+    counted: list[tuple[str, str]] = field(default_factory=list)
+    timed: list[tuple[str, int]] = field(default_factory=list)
+    """What the tally hears when this is committed."""
 
     def check(self, message: Message, public_key: bytes) -> None:
         """Check a message's signature. Raises Refused: unknown_signer, weak_key, bad_signature."""

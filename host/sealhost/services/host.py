@@ -146,6 +146,7 @@ class Host:
                 people.TAKERS[message.number](turn, roster, message)
             except Refused as refusal:
                 again.take(turn, roster, message, refusal)
+        turn.counted.append(("accepted", message.name))
         _log.info("accepted", type=message.name, reference=message.reference.hex(), sender=message.kid.hex())
         return turn.now
 
@@ -184,6 +185,7 @@ class Host:
         `proven`: the signature held. Without, the receipt speaks of the bytes that came, never of a reference, which
         a mangled copy shares with the message that it was made from.
         """
+        self._context.tally.count("refused", refusal.name)
         held_back = self._refusals.allow(sender, time.monotonic())
         if held_back is None:
             return []

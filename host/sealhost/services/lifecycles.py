@@ -8,6 +8,7 @@ from sealwire import errors, messages, rules, topics
 from sealwire.roster import Roster
 from sqlalchemy import Row
 
+from sealhost.core import tally
 from sealhost.core.lifecycle import LIVE, Facts, State, settle
 from sealhost.services.context import Turn
 from sealhost.services.weighing import Log, Weighed, may_decide, read_log, weigh
@@ -38,13 +39,30 @@ def refresh(turn: Turn, site: bytes, reference: bytes, reason: int = 0) -> None:
         values["reason"] = 0  # whatever the box refused it for before has passed
     if (state, live_state) != (row.state, row.live_state):
         values.update(state=str(state), live_state=str(live_state), changed=turn.now)
+        _time_step(turn, row, live_state)
         if state != row.state:
+            turn.counted.append(("requests_entered", str(state)))
             turn.record(site, f"request_{state}", reference, None, errors.name_of(reason) if reason else "")
     values.update(_asking(turn, row, live_state, values))
     message_store.update_request(turn.tx, site, reference, **values)
     if live_state not in (State.GRANTED, State.OPEN):
         drop_grants(turn, site, reference)
     _update_inboxes(turn, roster, row, weighed if state == State.WAITING else None)
+
+
+def _time_step(turn: Turn, row: Row[Any], live_state: State) -> None:
+    """How long a request stood where it stood, when it goes on."""
+    step = _STEPS.get((State(row.live_state), live_state))
+    if step is not None:
+        turn.timed.append((step, turn.now - (row.received if step == tally.DECIDED else row.changed)))
+
+
+_STEPS = {
+    (State.WAITING, State.APPROVED): tally.DECIDED,
+    (State.APPROVED, State.GRANTED): tally.GRANTED,
+    (State.GRANTED, State.OPEN): tally.OPENED,
+    (State.GRANTED, State.FINISHED): tally.OPENED,
+}
 
 
 def refresh_all(turn: Turn, site: bytes, box: bytes | None = None) -> None:

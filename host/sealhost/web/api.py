@@ -230,11 +230,18 @@ def create_app(
     origins: Sequence[str] = (),
     enrolments: Enrolments | None = None,
     cases: Cases | None = None,
+    *,
+    more: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The application. `pages` is the app served from here, `origins` those of apps served from elsewhere."""
     api = Api(access, views, health, export, enrolments, cases)
-    handlers: dict[Any, Any] = {SealwireError: _refused, HTTPException: _failed}
-    routes: list[BaseRoute] = [*api.routes()]
+
+    async def refused(request: Request, error: SealwireError) -> Response:
+        access.refused(error.name)
+        return await _refused(request, error)
+
+    handlers: dict[Any, Any] = {SealwireError: refused, HTTPException: _failed}
+    routes: list[BaseRoute] = [*api.routes(), *more]
     if relay is not None:
         routes.append(WebSocketRoute("/mqtt", relay.serve))
     if pages is not None:
