@@ -5,6 +5,8 @@
 
 import { defineConfig, type Plugin } from "vite";
 
+import { accountFor } from "./files.ts";
+
 const host = process.env.HOST_URL ? new URL(process.env.HOST_URL) : null;
 const reached = host ? [host.origin, `${host.protocol === "https:" ? "wss" : "ws"}://${host.host}`] : ["'self'"];
 
@@ -19,6 +21,7 @@ const POLICY = [
   "form-action 'none'",
   "base-uri 'none'",
   "require-trusted-types-for 'script'",
+  "trusted-types sealbox-worker", // the address of the service worker, and nothing else
 ].join("; ");
 
 const policy: Plugin = {
@@ -32,7 +35,7 @@ const policy: Plugin = {
 };
 
 export default defineConfig({
-  plugins: [policy],
+  plugins: [policy, accountFor("src/worker.js")],
   define: { __HOST_URL__: JSON.stringify(host?.origin ?? "") },
   build: {
     outDir: "../../build/app",

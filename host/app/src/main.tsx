@@ -1,37 +1,86 @@
 import { render } from "preact";
 
 import { readInvitation } from "./core/enrol.ts";
-import { mayRaise } from "./core/matters.ts";
-import { begin, desk } from "./desk.ts";
+import { mayDecide, mayRaise } from "./core/matters.ts";
+import { watchForUnforeseen } from "./core/unforeseen.ts";
+import { begin, Desk, desk } from "./desk.ts";
+import { keepFiles } from "./offline.ts";
 import { Enrol, Enrolled } from "./pages/enrol.tsx";
 import { Inbox } from "./pages/inbox.tsx";
-import { Keeper } from "./pages/keeper/keeper.tsx";
 import { RequestPage } from "./pages/request.tsx";
 import { Welcome } from "./pages/welcome.tsx";
 import { route } from "./route.ts";
+import { openWords } from "./words/words.ts";
 import { later } from "./ui/later.tsx";
+import { Guard, Shell } from "./ui/shell.tsx";
+import { has } from "./wire/roster.ts";
 import "./styles.css";
 
+const AUDITOR = 3; // the role's number in the roster
+const Auditor = later(async () => (await import("./pages/auditor/auditor.tsx")).Auditor);
+const Settings = later(async () => (await import("./pages/settings.tsx")).Settings);
 const Authority = later(async () => (await import("./pages/authority/authority.tsx")).Authority);
+const Keeper = later(async () => (await import("./pages/keeper/keeper.tsx")).Keeper);
 const NewAuthority = later(async () => (await import("./pages/authority/new.tsx")).NewAuthority);
 const Begun = later(async () => (await import("./pages/authority/new.tsx")).Begun);
 
 function App() {
   const at = desk.value;
-  if (at === null) return null;
   const [page, argument = ""] = route.value;
+  const audits = page === "verify" || (page === "auditor" && at !== null);
+  if (audits && !(at instanceof Desk && at.listed.value)) { // whoever has a bundle may look at it
+    return <Auditor at={at instanceof Desk ? at : null} path={page === "verify" ? [page] : route.value.slice(1)} />;
+  }
+  if (at === null) return null;
   if (at === "nobody") {
     const invitation = page === "enrol" ? readInvitation(argument) : null;
     if (page === "authority" && argument === "new") return <NewAuthority />;
     return invitation ? <Enrol invitation={invitation} /> : <Welcome />;
   }
   if (!at.listed.value) return <Enrolled at={at} />;
-  if (at.trust.isAuthority && page === "authority" && argument === "new") return <Begun at={at} />;
-  if (at.trust.isAuthority) return <Authority at={at} path={page === "authority" ? route.value.slice(1) : []} />;
-  if (page === "request") return <RequestPage key={argument} at={at} reference={argument} />;
-  if (page === "keeper" || (["", "enrol"].includes(page ?? "") && mayRaise(at.trust))) return <Keeper at={at} path={route.value.slice(1)} />;
+  return (
+    <Shell at={at}>
+      <Inside at={at} />
+    </Shell>
+  );
+}
+
+/** The page that the address names, or the first one of this person's roles. */
+function Inside({ at }: { at: Desk }) {
+  const [page = "", ...path] = route.value;
+  const [argument = ""] = path;
+  switch (page) {
+    case "settings":
+      return <Settings at={at} />;
+    case "request":
+      return <RequestPage key={argument} at={at} reference={argument} />;
+    case "inbox":
+      return <Inbox at={at} />;
+    case "keeper":
+      return <Keeper at={at} path={path} />;
+    case "auditor":
+      return <Auditor at={at} path={path} />;
+    case "verify":
+      return <Auditor at={at} path={[page]} />;
+    case "authority":
+      if (!at.trust.isAuthority) break;
+      return argument === "new" ? <Begun at={at} /> : <Authority at={at} path={path} />;
+  }
+  if (at.trust.isAuthority) return <Authority at={at} path={[]} />;
+  if (mayRaise(at.trust)) return <Keeper at={at} path={[]} />;
+  if (has(at.trust.me?.roles ?? 0, AUDITOR) && !mayDecide(at.trust)) return <Auditor at={at} path={[]} />;
   return <Inbox at={at} />;
 }
 
-render(<App />, document.getElementById("app") as HTMLElement);
+const root = document.getElementById("app") as HTMLElement;
+root.replaceChildren(); // what stands there for browsers that are too old for any of this
+watchForUnforeseen();
+await openWords();
+render(
+  <Guard>
+    <App />
+  </Guard>,
+  root,
+);
 void begin();
+void keepFiles();

@@ -3,6 +3,7 @@
 
 import { concat, fromHex, sha256, toHex, utf8, type Bytes } from "../wire/bytes.ts";
 import { limits } from "../wire/definitions.ts";
+import { compareClock } from "./clock.ts";
 import { Failure } from "./failure.ts";
 import { sign } from "./keys.ts";
 import type { Trust } from "./trust.ts";
@@ -176,7 +177,11 @@ export class Api {
   ): Promise<Response> {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     try {
-      return await fetch(this.base + path, { method, headers, body, signal, credentials: "omit", cache: "no-store" });
+      const sent = Date.now();
+      const options = { method, headers, body, signal, credentials: "omit", cache: "no-store" } as const;
+      const answer = await fetch(this.base + path, options);
+      compareClock(answer.headers.get("Date"), sent, Date.now());
+      return answer;
     } catch (error) {
       throw new Failure("host_unreachable", { detail: error instanceof Error ? error.name : "" });
     }

@@ -1,6 +1,7 @@
 // Every sentence of the app in English; zh.ts has the same keys.
 
 import { enAuthority } from "./authority.en.ts";
+import { enOfficer } from "./officer.en.ts";
 import { enKeeper } from "./keeper.en.ts";
 
 export const en = {
@@ -78,5 +79,6 @@ export const en = {
   failure_already_decided: "You have already decided on this request.",
   failure_storage_full: "This device has no room left; nothing was saved.",
   ...enKeeper, // the keeper's pages; why something was refused
+  ...enOfficer, // the officer's pages, and what stands around all pages
   ...enAuthority, // the authority, and enrolment
 };

@@ -1,10 +1,10 @@
 // The words of the app in the reader's language, switched at any time.
 
-import { computed, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 
 import { Failure } from "../core/failure.ts";
 import { Refusal } from "../wire/errors.ts";
-import { en } from "./en.ts";
+import type { en } from "./en.ts";
 import { zh } from "./zh.ts";
 
 export type Words = Record<keyof typeof en, string>;
@@ -12,13 +12,23 @@ export type Language = "zh" | "en";
 
 const KEPT = "language";
 
-export const language = signal<Language>(localStorage.getItem(KEPT) === "en" ? "en" : "zh");
-const words = computed<Words>(() => (language.value === "en" ? en : zh));
+export const language = signal<Language>("zh");
+const words = signal<Words>(zh);
+
+/** Takes up the language that the reader chose before. English is loaded only for those who read it. */
+export async function openWords(): Promise<void> {
+  if (localStorage.getItem(KEPT) === "en") await setLanguage("en");
+}
 
 export function switchLanguage(): void {
-  language.value = language.value === "en" ? "zh" : "en";
-  localStorage.setItem(KEPT, language.value);
-  document.documentElement.lang = language.value === "en" ? "en" : "zh-CN";
+  void setLanguage(language.value === "en" ? "zh" : "en");
+}
+
+async function setLanguage(wanted: Language): Promise<void> {
+  words.value = wanted === "en" ? (await import("./en.ts")).en : zh;
+  language.value = wanted;
+  localStorage.setItem(KEPT, wanted);
+  document.documentElement.lang = wanted === "en" ? "en" : "zh-CN";
 }
 
 /** A sentence, with `{name}` replaced by values. */

@@ -1,6 +1,7 @@
 // 应用里的每一句话。The keys are those of en.ts; a test compares them.
 
 import { zhAuthority } from "./authority.zh.ts";
+import { zhOfficer } from "./officer.zh.ts";
 import { zhKeeper } from "./keeper.zh.ts";
 import type { Words } from "./words.ts";
 
@@ -78,5 +79,6 @@ export const zh: Words = {
   failure_already_decided: "您已对此申请表态。",
   failure_storage_full: "本机存储空间不足，内容未能保存。",
   ...zhKeeper, // 印章管理员的页面；为什么被拒绝
+  ...zhOfficer, // 审批人的页面，以及各页共有的部分
   ...zhAuthority, // the authority, and enrolment
 };
