@@ -8,7 +8,7 @@ import { LedgerPage } from "./ledger.tsx";
 import { StoryPage } from "./story.tsx";
 import { OpenPage } from "./open.tsx";
 
-/** The auditor's pages: #/audit/ledger, /charts, /checks, /open, /story/<reference>; #/verify for anybody, who needs
+/** The auditor's pages: #/auditor/ledger, /charts, /checks, /open, /story/<reference>; #/verify for anybody, who needs
  * neither key nor host. */
 export function Auditor({ at, path }: { at: Desk | null; path: string[] }) {
   const [page, argument = ""] = path;

@@ -26,7 +26,7 @@ export function LedgerPage({ at }: { at: Desk | null }) {
   const lines = chosen(all, filters.value, (line) => suspect.has(line.request));
   return (
     <AuditPage title={tell("ledger")} tab="ledger">
-      {!open.result.ok && <a href="#/audit/checks"><Whole result={open.result} /></a>}
+      {!open.result.ok && <a href="#/auditor/checks"><Whole result={open.result} /></a>}
       {all.length > 0 && <FilterForm lines={all} />}
       {all.length > 0 && <p role="status" class="soft">{tell("shown", { count: lines.length, all: all.length })}</p>}
       {all.length === 0 && <p class="soft">{tell("none_yet")}</p>}
@@ -105,8 +105,7 @@ const NUMBERS = ["approved_count", "pressed", "declared"];
 // The roles say that it is a table also where the styles make cards of it.
 function Lines({ lines, suspect }: { lines: LedgerLine[]; suspect: Set<string> }) {
   return (
-    <table class="cards" role="table">
-      <caption class="soft">{tell("ledger")}</caption>
+    <table class="cards" role="table" aria-label={tell("ledger")}>
       <thead role="rowgroup">
         <tr role="row">
           {COLUMNS.map((column) => (
@@ -123,7 +122,7 @@ function Lines({ lines, suspect }: { lines: LedgerLine[]; suspect: Set<string> }
 
 function OneLine({ line, suspect }: { line: LedgerLine; suspect: boolean }) {
   const cells = {
-    code: <a class="code" href={`#/audit/story/${line.request}`}>{line.code}</a>,
+    code: <a class="code" href={`#/auditor/story/${line.request}`}>{line.code}</a>,
     raised: sayTime(line.created),
     seal: line.seal,
     matter: `${line.matter} ${line.wording}`,

@@ -24,15 +24,15 @@ export function OpenPage({ at }: { at: Desk | null }) {
     const trust = readTrust(keys, Number(threshold));
     setWrong(() => (typeof trust === "function" ? trust : null));
     if (typeof trust === "function") return;
-    if (await openFile(file, file.name, trust)) go("audit", "checks");
+    if (await openFile(file, file.name, trust)) go("auditor", "checks");
     else if (chooser.current) chooser.current.value = ""; // the same file may be chosen again
   };
   return (
-    <AuditPage title={tell("verify")} tab="open" back={at ? "#/audit/ledger" : "#/"}>
+    <AuditPage title={tell("verify")} tab="open" back={at ? "#/auditor/ledger" : "#/"}>
       {at?.listed.value && (
         <section class="card">
           <p>{tell("from_host_text")}</p>
-          <button type="button" disabled={work.value !== null} onClick={() => void openHost(at).then((done) => done && go("audit", "ledger"))}>
+          <button type="button" disabled={work.value !== null} onClick={() => void openHost(at).then((done) => done && go("auditor", "ledger"))}>
             {tell("from_host")}
           </button>
         </section>
@@ -69,7 +69,7 @@ export function OpenPage({ at }: { at: Desk | null }) {
           }}
         >
           <span aria-hidden="true">{tell("drop")}</span>
-          <label>
+          <label class="button">
             {tell("choose")}
             <input
               ref={chooser} type="file" accept=".zip,application/zip" disabled={work.value !== null}

@@ -26,7 +26,7 @@ export function AuditPage({ title, tab, back, children }: {
         {open && (
           <nav aria-label={tell("sections")}>
             {TABS.filter(({ needsDossier }) => open || !needsDossier).map(({ page, word }) => (
-              <a key={page} href={`#/audit/${page}`} aria-current={page === tab ? "page" : undefined}>
+              <a key={page} href={`#/auditor/${page}`} aria-current={page === tab ? "page" : undefined}>
                 {tell(word)}
               </a>
             ))}

@@ -23,7 +23,7 @@ export function StoryPage({ at, reference }: { at: Desk | null; reference: strin
   const story = useMemo(() => open && storyOf(open.result, reference), [open, reference]);
   const title = story ? `${story.line.code} ${story.line.seal}` : tell("ledger");
   return (
-    <AuditPage title={title} tab="ledger" back="#/audit/ledger">
+    <AuditPage title={title} tab="ledger" back="#/auditor/ledger">
       {open && !story && <p class="soft">{tell("story_missing")}</p>}
       {open && story && (
         <>
@@ -80,7 +80,7 @@ function Facts({ story: { line, request, rule } }: { story: Story }) {
         )}
         {follows && (
           <Row name={tell("follows")}>
-            <a class="code" href={`#/audit/story/${toHex(follows)}`}>{shortCode(follows)}</a>
+            <a class="code" href={`#/auditor/story/${toHex(follows)}`}>{shortCode(follows)}</a>
           </Row>
         )}
       </dl>
