@@ -22,6 +22,7 @@ from hardware.sim import VirtualBox
 from tests.brokers import Broker
 from tests.system.people import Fields, Key, person, rule, verify
 
+REPEAT = 3.0  # seconds, after which what may have been lost is sent again
 WAIT = 20.0  # seconds before a wait gives up; never a pass mark
 PARTY, COMMITTEE = 1, 2  # the bays
 MATTER = 101
@@ -86,12 +87,16 @@ class Stage:
         self.kid = hashlib.sha256(self.public_key).digest()[:16]
 
     def console(self, body: bytes) -> Fields:
-        """Send a frame on the box's USB line; its answer."""
+        """Send a frame on the box's USB line, again and again as everybody does on a line that may lose it; the
+        answer."""
         with serial.Serial(self.box.console_path, timeout=0.2) as line:
-            line.write(frames.encode(body))
             reader = frames.Reader()
             deadline = time.monotonic() + WAIT
+            again = 0.0
             while time.monotonic() < deadline:
+                if time.monotonic() >= again:
+                    line.write(frames.encode(body))
+                    again = time.monotonic() + REPEAT
                 for found in reader.feed(line.read(512)):
                     number, fields = messages.read_item(bytes(found))
                     assert number == messages.HELLO
