@@ -10,8 +10,10 @@ from sealhost.cli_backup import backup_app
 from sealhost.cli_box import box_app
 from sealhost.cli_broker import broker_app
 from sealhost.cli_ca import ca_app
+from sealhost.cli_cases import cases_app
 from sealhost.cli_gateway import gateway_app
 from sealhost.cli_host import host_app
+from sealhost.cli_notify import notify_app, webhook_app
 from sealhost.cli_people import keeper_app, officer_app
 from sealhost.demo import demo_app
 
@@ -30,6 +32,9 @@ app.add_typer(box_app, name="box")
 app.add_typer(broker_app, name="broker")
 app.add_typer(ca_app, name="ca")
 app.add_typer(gateway_app)
+app.add_typer(cases_app)
+app.add_typer(notify_app, name="notify")
+app.add_typer(webhook_app, name="webhook")
 app.add_typer(audit_app)
 app.add_typer(demo_app)
 

@@ -188,7 +188,8 @@ def ledger(home: HomeOption = DEFAULT_HOME, site: SiteOption = None, as_json: Js
     if as_json:
         print_json(lines)
         return
-    columns = ("request", "when", "seal", "matter", "keeper", "approved by", "state", "approved", "pressed", "declared")
+    columns = ("request", "when", "seal", "matter", "keeper", "approved by", "state")
+    columns += ("approved", "pressed", "declared", "cases")
     print_records(Console(), columns, map(_cells, lines))
 
 
@@ -199,4 +200,5 @@ def _cells(line: dict[str, Any]) -> list[str]:
     matter = f"{line['matter']} {line['wording'] or ''}".strip()
     approved = ", ".join(line["approved_by"])
     cells = [line["code"], when, line["seal"] or str(line["bay"]), matter, line["keeper"], approved, state]
-    return [*cells, str(line["impressions"]), str(line["pressed"]), declared]
+    cases = ", ".join(f"{case['kind']}{' (closed)' if case['closed'] else ''}" for case in line["cases"])
+    return [*cells, str(line["impressions"]), str(line["pressed"]), declared, cases]

@@ -115,6 +115,23 @@ class Api:
         """The register of seal use as the host writes it."""
         return self._json("GET", f"/api/sites/{self._site}/ledger")
 
+    def cases(self, open_only: bool = False) -> list[dict[str, Any]]:
+        """What the host says must be looked at: dicts with id, kind, opened, closed, request, box, detail."""
+        query = {"state": "open"} if open_only else {}
+        return _objects(self._json("GET", f"/api/sites/{self._site}/cases", params=query), "cases")
+
+    def close_case(self, number: str, reason: str) -> dict[str, Any]:
+        """Close a case; the host refuses whoever may not."""
+        path = f"/api/sites/{self._site}/cases/{number}/close"
+        try:
+            answer = self._send("POST", path, json={"reason": reason})
+        except ClientError as error:
+            if error.key == "sign_in_refused" and self._token is not None:
+                raise ClientError("case_not_yours") from error
+            raise
+        assert answer is not None
+        return _object(answer)
+
     def enrolments(self) -> list[bytes]:
         """The enrolments that came to the host, for an authority key; each still to be checked and compared."""
         rows = _objects(self._json("GET", f"/api/sites/{self._site}/enrolments"), "enrolments")
