@@ -11,7 +11,7 @@ import { say, sayError, sayOf } from "../../words/words.ts";
 import { Files } from "./files.tsx";
 import type { View } from "./follow.tsx";
 import { Stepper } from "./form.tsx";
-import { signOnce } from "./sign.ts";
+import { signOnce } from "../../once.ts";
 
 const STALE_PAUSE_MS = 1_000; // in which the host hears the challenge and the log entries before it
 const READY_FOR_MS = 30_000;

@@ -16,7 +16,7 @@ import { say, sayError, sayOf, sayTime } from "../../words/words.ts";
 import { Actions } from "./actions.tsx";
 import { BoxStory } from "./box-story.tsx";
 import { findRequest } from "./find.ts";
-import { useLive } from "./live.ts";
+import { useLive } from "../../ui/live.ts";
 import { sayRole } from "./review.tsx";
 
 export interface View {

@@ -11,7 +11,7 @@ import { Failure } from "../../core/failure.ts";
 import { say, sayTime } from "../../words/words.ts";
 import { NewRequest } from "./form.tsx";
 import { Follow } from "./follow.tsx";
-import { useLive } from "./live.ts";
+import { useLive } from "../../ui/live.ts";
 
 const SHOWN_AT_ONCE = 30;
 const ENDED = ["finished", "denied", "expired", "failed", "refused"];

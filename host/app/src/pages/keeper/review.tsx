@@ -11,7 +11,7 @@ import { Page } from "../../ui/page.tsx";
 import { fromHex } from "../../wire/bytes.ts";
 import { shortCode } from "../../wire/messages.ts";
 import { say, sayError, sayOf, sayTime } from "../../words/words.ts";
-import { signOnce } from "./sign.ts";
+import { signOnce } from "../../once.ts";
 
 const SHOWN_SECONDS = 300; // what is signed must not be older: the minutes at the box run from then
 

@@ -1,1 +1,0 @@
-export { useLive } from "../../ui/live.ts";

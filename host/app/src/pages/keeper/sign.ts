@@ -1,1 +1,0 @@
-export { signOnce } from "../../once.ts";
