@@ -5,24 +5,32 @@ import { mayDecide, mayRaise } from "./core/matters.ts";
 import { watchForUnforeseen } from "./core/unforeseen.ts";
 import { begin, Desk, desk } from "./desk.ts";
 import { keepFiles } from "./offline.ts";
-import { Enrol, Enrolled } from "./pages/enrol.tsx";
-import { Inbox } from "./pages/inbox.tsx";
-import { RequestPage } from "./pages/request.tsx";
-import { Welcome } from "./pages/welcome.tsx";
 import { route } from "./route.ts";
-import { openWords } from "./words/words.ts";
 import { later } from "./ui/later.tsx";
 import { Guard, Shell } from "./ui/shell.tsx";
 import { has } from "./wire/roster.ts";
+import { openAuthorityWords, openWords } from "./words/words.ts";
 import "./styles.css";
 
 const AUDITOR = 3; // the role's number in the roster
 const Auditor = later(async () => (await import("./pages/auditor/auditor.tsx")).Auditor);
 const Settings = later(async () => (await import("./pages/settings.tsx")).Settings);
-const Authority = later(async () => (await import("./pages/authority/authority.tsx")).Authority);
+const Inbox = later(async () => (await import("./pages/inbox.tsx")).Inbox);
+const RequestPage = later(async () => (await import("./pages/request.tsx")).RequestPage);
 const Keeper = later(async () => (await import("./pages/keeper/keeper.tsx")).Keeper);
-const NewAuthority = later(async () => (await import("./pages/authority/new.tsx")).NewAuthority);
-const Begun = later(async () => (await import("./pages/authority/new.tsx")).Begun);
+// Enrolment is the authority's business too, and has its words.
+const enrolment = async () => (await Promise.all([import("./pages/enrol.tsx"), openAuthorityWords()]))[0];
+const authority = async () => (await Promise.all([import("./pages/authority/authority.tsx"), openAuthorityWords()]))[0];
+const beginning = async () => (await Promise.all([import("./pages/authority/new.tsx"), openAuthorityWords()]))[0];
+const Enrol = later(async () => (await enrolment()).Enrol);
+const Enrolled = later(async () => (await enrolment()).Enrolled);
+const Authority = later(async () => (await authority()).Authority);
+const NewAuthority = later(async () => (await beginning()).NewAuthority);
+const Begun = later(async () => (await beginning()).Begun);
+const Welcome = later(async () => {
+  const [{ Welcome: page }] = await Promise.all([import("./pages/welcome.tsx"), openAuthorityWords()]);
+  return page;
+});
 
 function App() {
   const at = desk.value;

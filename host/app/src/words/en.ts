@@ -1,6 +1,5 @@
 // Every sentence of the app in English; zh.ts has the same keys.
 
-import { enAuthority } from "./authority.en.ts";
 import { enOfficer } from "./officer.en.ts";
 import { enKeeper } from "./keeper.en.ts";
 
@@ -80,5 +79,4 @@ export const en = {
   failure_storage_full: "This device has no room left; nothing was saved.",
   ...enKeeper, // the keeper's pages; why something was refused
   ...enOfficer, // the officer's pages, and what stands around all pages
-  ...enAuthority, // the authority, and enrolment
 };

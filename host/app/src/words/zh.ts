@@ -1,11 +1,10 @@
 // 应用里的每一句话。The keys are those of en.ts; a test compares them.
 
-import { zhAuthority } from "./authority.zh.ts";
 import { zhOfficer } from "./officer.zh.ts";
 import { zhKeeper } from "./keeper.zh.ts";
-import type { Words } from "./words.ts";
+import type { en } from "./en.ts";
 
-export const zh: Words = {
+export const zh: Record<keyof typeof en, string> = {
   app: "印章盒",
   language: "English",
   inbox: "待审批",
@@ -80,5 +79,4 @@ export const zh: Words = {
   failure_storage_full: "本机存储空间不足，内容未能保存。",
   ...zhKeeper, // 印章管理员的页面；为什么被拒绝
   ...zhOfficer, // 审批人的页面，以及各页共有的部分
-  ...zhAuthority, // the authority, and enrolment
 };
