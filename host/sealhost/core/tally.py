@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 BOUNDS_S = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400, 259_200)
