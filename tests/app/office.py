@@ -27,20 +27,11 @@ def invitation(site: Site, name: str) -> str:
     return "#/enrol/" + quote(urlencode(fields), safe="")
 
 
-class Office:
-    """An authority's browser that the site's roster lists beside the authority's key file."""
+class Desktop:
+    """An authority's browser, past its enrolment."""
 
-    def __init__(self, site: Site, phone: Phone) -> None:
-        self.site, self.phone = site, phone
-        page = phone.open(invitation(site, "镇政府"))
-        make_key(page)
-        expect(page.locator("output.code")).to_be_visible()
-        self.key = phone.public_key()
-        fields = site.read(site.people.roster(site.version)).fields
-        site.version += 1
-        keys = [*fields["authority"], self.key]
-        assert site.tell("authority", site.people.roster(site.version, authority=keys)) == "accepted"
-        expect(page.get_by_role("heading", name="主管单位", exact=True)).to_be_visible()
+    def __init__(self, phone: Phone) -> None:
+        self.phone = phone
 
     @property
     def page(self) -> Page:
@@ -90,14 +81,36 @@ class Office:
         expect(self.page.get_by_role("heading", name="签署名册")).to_be_visible()
         return self.page
 
-    def sign(self, sure: bool = False) -> None:
-        """Look the change over and sign it; until it holds."""
+    def sign(self, sure: bool = False) -> int:
+        """Look the change over and sign it; until it holds. The version."""
         page = self.review()
         if sure:
             page.get_by_label("仍要这样做").check()
         page.get_by_role("button", name="签署第").click()
         expect(page.get_by_text("已生效")).to_be_visible()
-        self.site.version = int(page.get_by_text("已生效").inner_text().split()[1])
+        return int(page.get_by_text("已生效").inner_text().split()[1])
+
+
+class Office(Desktop):
+    """An authority's browser that the site's roster lists beside the authority's key file."""
+
+    def __init__(self, site: Site, phone: Phone) -> None:
+        super().__init__(phone)
+        self.site = site
+        page = phone.open(invitation(site, "镇政府"))
+        make_key(page)
+        expect(page.locator("output.code")).to_be_visible()
+        self.key = phone.public_key()
+        fields = site.read(site.people.roster(site.version)).fields
+        site.version += 1
+        keys = [*fields["authority"], self.key]
+        assert site.tell("authority", site.people.roster(site.version, authority=keys)) == "accepted"
+        expect(page.get_by_role("heading", name="主管单位", exact=True)).to_be_visible()
+
+    def sign(self, sure: bool = False) -> int:
+        """The same; the site's people know of the new version too."""
+        self.site.version = super().sign(sure)
+        return self.site.version
 
 
 def make_key(page: Page) -> None:
