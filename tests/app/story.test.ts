@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import type { Case } from "../../host/app/src/core/cases.ts";
+import { lifeOf, type Word } from "../../host/app/src/core/life.ts";
 import { listDigest, listedMatters } from "../../host/app/src/core/matters.ts";
+import type { Kept } from "../../host/app/src/core/store.ts";
 import { Follower, type Source } from "../../host/app/src/core/story.ts";
 import { concat, type Bytes } from "../../host/app/src/wire/bytes.ts";
 import { buildEntry, genesis, nextHead } from "../../host/app/src/wire/chain.ts";
@@ -95,6 +98,39 @@ test("presses while the shutter closed are counted by the closing", async () => 
   const { follower, source, deliver } = await stage([]);
   deliver([intent(), press(1), closed(2, 1)]);
   assert.deepEqual([(await follower.update(source)).pressed, (await follower.update(source)).left], [2, 1]);
+});
+
+/** Where a request stands, by what is told of it. */
+async function phase(log: Bytes[], told: { state?: string; report?: boolean; finish?: boolean; answer?: string } = {}) {
+  const { follower, source, deliver } = await stage([]);
+  deliver(log);
+  const word = (taken: boolean | undefined): Word | null => (taken === undefined ? null : { message: {} as Message, taken });
+  const one = { state: told.state ?? "approved", until: 9999, host: null, raiser: { number: 1 } } as unknown as Case;
+  const result = told.answer === undefined ? 0 : told.answer === "" ? null : 1;
+  const words = { report: word(told.report), finish: word(told.finish) };
+  const life = lifeOf(one, await follower.update(source), words, { result } as Kept, told.answer ?? "accepted", 2000);
+  return [life.phase, life.mayReady, life.mayFinish, life.mayReport];
+}
+
+test("a keeper's request stands where people, box and host put it", async () => {
+  assert.deepEqual(await phase([], { answer: "" }), ["sending", false, true, false]);
+  assert.deepEqual(await phase([], { answer: "wrong_role" }), ["refused", false, false, false]);
+  assert.deepEqual(await phase([], { state: "waiting" }), ["waiting", false, true, false]);
+  assert.deepEqual(await phase([], { state: "denied" }), ["denied", false, false, false]);
+  assert.deepEqual(await phase([], { state: "rule_changed" }), ["failed", false, false, false]);
+  assert.deepEqual(await phase([]), ["approved", true, true, false]);
+  assert.deepEqual(await phase([intent(), press(1)]), ["open", false, true, false]);
+  assert.deepEqual(await phase([intent(), press(1), closed(1, 2)]), ["rest", true, true, false]);
+  assert.deepEqual(await phase([intent(), press(1), press(2), press(3), closed(3, 0)]), ["used", false, false, true]);
+  assert.deepEqual(await phase([intent(), closed(1, 2)], { state: "denied" }), ["used", false, false, true]);
+});
+
+test("what the keeper signed counts as done only once the host has it", async () => {
+  const used = [intent(), press(1), closed(3, 0)];
+  assert.deepEqual(await phase(used, { report: false }), ["used", false, false, false]);
+  assert.deepEqual(await phase(used, { report: true }), ["reported", false, false, false]);
+  assert.deepEqual(await phase([], { finish: false }), ["approved", false, false, false]);
+  assert.deepEqual(await phase([], { finish: true }), ["cancelled", false, false, false]);
 });
 
 async function matterPart(part: number, code: number): Promise<Bytes> {

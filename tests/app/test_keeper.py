@@ -179,6 +179,10 @@ def test_keeper_asks_stamps_and_reports_and_the_ledger_has_its_line(keeper: Page
     site.closed(request)
     expect(page.get_by_role("heading", name="已盖章，请回报")).to_be_visible()
     expect(page.locator(".story")).not_to_contain_text("待证实")
+    own = page.url
+    page.goto(own.partition("#")[0] + "#/keeper")
+    expect(page.get_by_role("link", name=re.compile("居住证明（张三）"))).to_contain_text("待回报")
+    page.goto(own)
     report(page, 3)
     expect(page.get_by_role("heading", name="已完成")).to_be_visible()
     expect(page.get_by_text("正在送达")).to_have_count(0)

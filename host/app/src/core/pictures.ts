@@ -55,7 +55,7 @@ export async function redraw(file: Blob): Promise<Bytes> {
 }
 
 /** A file's name that changes nothing of what stands around it. */
-function plainName(name: string): string {
+export function plainName(name: string): string {
   // eslint-disable-next-line no-control-regex
   const plain = name.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069/\\]/g, "");
   return plain.length > MAX_NAME ? `${plain.slice(0, MAX_NAME - 5)}….pdf` : plain;

@@ -148,6 +148,7 @@ export const enKeeper = {
   failure_file_type: "“{name}” is of no type that can be sent: choose pictures or PDF.",
   failure_too_many_files: "At most {most} files; the others were left out.",
   state_sending: "On its way",
+  state_to_report: "Report due",
   state_refused: "Not accepted",
   reason_accepted: "no reason given",
   reason_stale_nonce: "the box's challenge is out of date; please try again",

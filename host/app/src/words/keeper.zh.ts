@@ -150,6 +150,7 @@ export const zhKeeper: Record<keyof typeof enKeeper, string> = {
   failure_file_type: "“{name}”不是可用的类型，请选择照片或 PDF。",
   failure_too_many_files: "最多 {most} 个文件，多出的没有加入。",
   state_sending: "正在送达",
+  state_to_report: "待回报",
   state_refused: "未被接受",
   reason_accepted: "没有说明原因",
   reason_stale_nonce: "印章盒的问答已过时，请再点一次",

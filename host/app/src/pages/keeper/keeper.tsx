@@ -1,11 +1,13 @@
 import { useState } from "preact/hooks";
 
+import { fromBase64, type RequestView } from "../../core/api.ts";
 import type { Case } from "../../core/cases.ts";
 import type { Kept } from "../../core/store.ts";
 import type { Desk } from "../../desk.ts";
 import { Notice } from "../../ui/notice.tsx";
 import { Page } from "../../ui/page.tsx";
 import { State } from "../../ui/state.tsx";
+import { readSign1 } from "../../wire/cose.ts";
 import { MESSAGE } from "../../wire/definitions.ts";
 import { Failure } from "../../core/failure.ts";
 import { say, sayTime } from "../../words/words.ts";
@@ -104,7 +106,12 @@ async function ownRequests(at: Desk, most: number): Promise<{ rows: Row[]; total
   }
   const newest = [...found.values()].sort((one, other) => created(other) - created(one)).slice(0, most);
   await Promise.all(newest.map((one) => at.cases.addDetails(one)));
-  const rows = newest.map((one) => ({ one, state: stateOf(one, signed.find((kept) => kept.reference === one.reference)) }));
+  const reported = new Set((await at.store.signed()).filter(({ type, result }) => type === "report" && !result).map(({ about }) => about));
+  const rows = newest.map((one) => {
+    const state = stateOf(one, signed.find((kept) => kept.reference === one.reference));
+    const due = ENDED.includes(state) && one.host && one.host.opened > 0 && !reported.has(one.reference) && !hasReport(one.host);
+    return { one, state: due ? "to_report" : state };
+  });
   return { rows, total: found.size, fresh };
 }
 
@@ -113,6 +120,11 @@ function stateOf(one: Case, kept: Kept | undefined): string {
   if (one.host) return one.host.state;
   if (kept?.result === null) return "sending";
   return kept?.result ? "refused" : one.state;
+}
+
+/** Whether the host has a report of the keeper's. */
+function hasReport(host: RequestView): boolean {
+  return host.messages.some((text) => readSign1(fromBase64(text)).number === MESSAGE.report);
 }
 
 function created(one: Case): number {
