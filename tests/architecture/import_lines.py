@@ -161,11 +161,11 @@ LINES = (
         standard_library=True,
     ),
     Line(
-        "upkeep imports config, fence, links, signing, store and cryptography: nothing of the daemon",
+        "upkeep imports config, fence, links, services, signing, store and cryptography: nothing of the daemon",
         ("sealhost.upkeep", "sealhost.upkeep.*"),
         only=(
             *("sealhost.upkeep", "sealhost.config", "sealhost.fence", "sealhost.links", "sealhost.signing"),
-            *("sealhost.store", "sealwire", "sqlalchemy", "cryptography", "pydantic", "paho", "httpx"),
+            *("sealhost.services", "sealhost.store", "sealwire", "sqlalchemy", "cryptography", "pydantic", "httpx"),
         ),
         standard_library=True,
         never=("sealhost.links.broker",),

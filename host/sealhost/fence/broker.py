@@ -88,6 +88,13 @@ class BrokerFiles:
             changed |= self._write(mosquitto.REVOKED, ca.crl())
         return changed
 
+    def behind(self, places: Iterable[Place]) -> list[str]:
+        """The names of the files that are older than the rosters; nothing is written. Raises FenceError."""
+        ca = self._ca()
+        rules = acl.users(places if ca is None else _without_revoked(ca, places), self.choices.gateways)
+        wanted = {mosquitto.ACL: acl.file(rules), mosquitto.PASSWORDS: self.passwords.file(rules)}
+        return [name for name, content in wanted.items() if files.read(self.folder / name) != content]
+
     def renew_server(self) -> bool:
         """Certify the server's key anew when that is due; whether it was. Nothing without a CA in the host's home."""
         return self._ca() is not None and self._write_server()

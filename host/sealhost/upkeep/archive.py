@@ -29,7 +29,7 @@ from sealhost.config import FILE_NAME, Settings
 from sealhost.fence import files as fence_files
 from sealhost.store import restores
 from sealhost.store.database import Database
-from sealhost.upkeep import UpkeepError, dumps
+from sealhost.upkeep import UpkeepError, dumps, settings_of
 from sealhost.upkeep.sealed import MAGIC, SealedReader, SealedWriter
 
 FORMAT = "sealhost-backup/1"
@@ -122,7 +122,7 @@ def restore(file: Path, home: Path, passphrase: str | None, database_url: str | 
         backup = _extract(file, folder, passphrase)
         if database_url is not None:
             _set_database(folder / FILE_NAME, database_url)
-        _put_database(Settings(home=folder), folder / backup.database, backup, now)
+        _put_database(settings_of(folder), folder / backup.database, backup, now)
         folder.replace(home)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
