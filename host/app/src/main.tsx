@@ -15,7 +15,9 @@ import "./styles.css";
 const AUDITOR = 3; // the role's number in the roster
 const Auditor = later(async () => (await import("./pages/auditor/auditor.tsx")).Auditor);
 const Settings = later(async () => (await import("./pages/settings.tsx")).Settings);
-const Inbox = later(async () => (await import("./pages/inbox.tsx")).Inbox);
+const Inbox = later(async () => (await import("./pages/officer/inbox.tsx")).Inbox);
+const History = later(async () => (await import("./pages/officer/history.tsx")).History);
+const Substitute = later(async () => (await import("./pages/officer/substitute.tsx")).Substitute);
 const RequestPage = later(async () => (await import("./pages/request.tsx")).RequestPage);
 const Keeper = later(async () => (await import("./pages/keeper/keeper.tsx")).Keeper);
 // Enrolment is the authority's business too, and has its words.
@@ -64,6 +66,10 @@ function Inside({ at }: { at: Desk }) {
       return <RequestPage key={argument} at={at} reference={argument} />;
     case "inbox":
       return <Inbox at={at} />;
+    case "history":
+      return <History at={at} />;
+    case "substitute":
+      return <Substitute at={at} />;
     case "keeper":
       return <Keeper at={at} path={path} />;
     case "auditor":

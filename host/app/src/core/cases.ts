@@ -38,6 +38,8 @@ export class Cases {
   private readonly trust: Trust;
   private readonly api: Api;
   private readonly store: Store;
+  /** Details by digest, each checked against it once. */
+  private readonly read = new Map<string, Details>();
 
   constructor(trust: Trust, api: Api, store: Store) {
     this.trust = trust;
@@ -95,11 +97,14 @@ export class Cases {
   /** Fetches the details and holds them against the signed digest. */
   async addDetails(one: Case): Promise<void> {
     const digest = toHex(one.request.fields.details as Bytes);
+    one.details = this.read.get(digest) ?? null;
+    if (one.details) return;
     try {
       const kept = await this.store.file(digest);
       const content = kept ? await unsalted(kept, digest) : await this.api.file(digest);
       if (!content) throw new Failure("details_missing");
       one.details = readDetails(content);
+      this.read.set(digest, one.details);
       one.problem = null;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -108,7 +113,9 @@ export class Cases {
   }
 
   private async addDecisions(one: Case): Promise<void> {
-    const own = (await this.store.signed()).filter((kept) => kept.about === one.reference).map((kept) => kept.raw);
+    const own = (await this.store.signed())
+      .filter((kept) => kept.about === one.reference && !kept.result) // what was refused counts nowhere
+      .map((kept) => kept.raw);
     const raws = [...(one.host?.messages ?? []).slice(0, MAX_SIGNED_PARTS).map(fromBase64), ...own];
     const seen = new Set<string>();
     for (const raw of raws) {

@@ -26,7 +26,8 @@ export type FailureKey =
   | "picture_unreadable"
   | "file_type"
   | "too_many_files"
-  | "meanwhile_signed";
+  | "meanwhile_signed"
+  | "request_missing";
 
 /** Something that a person can understand and perhaps mend; `values` fill the words. */
 export class Failure extends Error {

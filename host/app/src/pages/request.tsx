@@ -1,131 +1,107 @@
-import { useEffect, useRef, useState } from "preact/hooks";
-
 import type { Case } from "../core/cases.ts";
-import * as compose from "../core/compose.ts";
-import { whenever, type Desk } from "../desk.ts";
+import { Failure } from "../core/failure.ts";
+import type { Story } from "../core/story.ts";
+import type { Desk } from "../desk.ts";
+import { reasonsOf, wordingOf } from "../told.ts";
+import { useLive } from "../ui/live.ts";
 import { Notice } from "../ui/notice.tsx";
 import { Page } from "../ui/page.tsx";
 import { State } from "../ui/state.tsx";
-import { APPROVE, DENY } from "../wire/rules.ts";
+import { MESSAGE } from "../wire/definitions.ts";
+import { reasonName } from "../wire/errors.ts";
 import { say, sayError, sayOf, sayTime } from "../words/words.ts";
+import { Attachments } from "./officer/attachments.tsx";
+import { Decide, OwnWord } from "./officer/decide.tsx";
+import { Voices } from "./officer/voices.tsx";
+import "./officer/officer.css";
 
-/** One request in full, and an officer's decision on it. */
+interface View {
+  one: Case;
+  story: Story;
+  wording: string;
+  reasons: Map<string, string>;
+  /** How the decisions signed here were answered: a reason's name, null while unanswered; oldest first. */
+  results: Map<string, string | null>;
+}
+
+/** One request in full, and this person's decision on it. */
 export function RequestPage({ at, reference }: { at: Desk; reference: string }) {
-  const [one, setOne] = useState<Case | null>(null);
-  const [problem, setProblem] = useState("");
-  const [said, setSaid] = useState("");
-  useEffect(
-    () =>
-      whenever(() => {
-        void (async () => {
-          try {
-            const found = await at.cases.find(reference);
-            if (found) await at.cases.addDetails(found);
-            setOne(found);
-          } catch (error) {
-            setProblem(sayError(error));
-          }
-        })();
-      }),
-    [at, reference],
-  );
+  const { value: view, problem } = useLive(at, () => look(at, reference), [reference, at.waiting.value]);
   return (
-    <Page title={one?.details?.title || one?.code || say("loading")} back="#/inbox">
+    <Page title={view?.one.details?.title || view?.one.code || say("loading")} back="#/inbox">
       {problem && <Notice tone="bad">{problem}</Notice>}
-      {one && <Facts one={one} />}
-      {said && <Notice tone="good">{said}</Notice>}
-      {one && !said && at.waiting.value.has(reference) && <Decide at={at} one={one} tell={setSaid} />}
+      {view && (
+        <>
+          <Misfit one={view.one} />
+          <OwnWord at={at} one={view.one} results={view.results} />
+          <Facts view={view} />
+          {view.one.details && <Attachments at={at} details={view.one.details} />}
+          <Voices at={at} one={view.one} reasons={view.reasons} />
+          <Decide at={at} one={view.one} />
+        </>
+      )}
     </Page>
   );
 }
 
-function Facts({ one }: { one: Case }) {
-  const { fields } = one.request;
-  return (
-    <section class="card">
-      <State name={one.host?.state ?? one.state} />
-      {one.problem && <Notice tone="bad">{sayOf("failure", one.problem)}</Notice>}
-      <dl>
-        <dt>{say("code")}</dt>
-        <dd class="code">{one.code}</dd>
-        <dt>{say("seal")}</dt>
-        <dd>{one.place?.bay.seal}</dd>
-        <dt>{say("impressions")}</dt>
-        <dd>{String(fields.impressions)}</dd>
-        <dt>{say("resident")}</dt>
-        <dd>{one.details?.resident || "—"}</dd>
-        <dt>{say("purpose")}</dt>
-        <dd>{one.details?.purpose || "—"}</dd>
-        <dt>{say("keeper")}</dt>
-        <dd>{one.raiser.name}</dd>
-        <dt>{say("created")}</dt>
-        <dd>{sayTime(fields.created as number)}</dd>
-        <dt>{say("expires")}</dt>
-        <dd>{sayTime(fields.expires as number)}</dd>
-        <dt>{say("decisions")}</dt>
-        <dd>
-          {one.decisions.length === 0 && <span class="soft">{say("nobody_yet")}</span>}
-          <ul class="plain">
-            {one.decisions.map(({ message, person }) => (
-              <li key={message.raw}>
-                {person.name}：{say((["approve", "deny", "withdraw"] as const)[(message.fields.verdict as number) - 1] ?? "approve")}
-              </li>
-            ))}
-          </ul>
-        </dd>
-      </dl>
-    </section>
-  );
+async function look(at: Desk, reference: string): Promise<View> {
+  const one = await found(at, reference);
+  await at.cases.addDetails(one);
+  const [story, wording, reasons] = await Promise.all([at.boxes.story(one.request), wordingOf(at, one), reasonsOf(at, one)]);
+  const mine = (await at.store.signed()).filter(({ type, about }) => type === "decision" && about === reference);
+  const results = new Map(mine.map((kept) => [kept.reference, kept.result === null ? null : reasonName(kept.result)]));
+  return { one, story, wording, reasons, results };
 }
 
-/** One deliberate gesture signs: choose, look once more, sign. A second click while signing does nothing. */
-function Decide({ at, one, tell }: { at: Desk; one: Case; tell: (said: string) => void }) {
-  const [verdict, setVerdict] = useState<number | null>(null);
-  const [reason, setReason] = useState("");
-  const [problem, setProblem] = useState("");
-  const signing = useRef(false);
-  if (!one.details) return <Notice tone={one.problem ? "bad" : ""}>{say(one.problem ? "details_tampered" : "details_loading")}</Notice>;
-  const sign = async (): Promise<void> => {
-    if (signing.current || verdict === null) return;
-    signing.current = true;
-    try {
-      const draft = await compose.decision(at.trust, one.request, verdict, { reason: reason.trim() });
-      tell(say("sent"));
-      const answer = await at.post(draft);
-      tell(answer === "accepted" ? say("accepted") : say("refused", { reason: sayOf("reason", answer) }));
-    } catch (error) {
-      setProblem(sayError(error));
-    } finally {
-      signing.current = false;
-    }
-  };
-  if (verdict === null) {
-    return (
-      <div class="actions">
-        <button type="button" onClick={() => setVerdict(DENY)}>{say("deny")}</button>
-        <button type="button" class="main" onClick={() => setVerdict(APPROVE)}>{say("approve")}</button>
-      </div>
-    );
+/** As the host shows it; as the inbox brought it while the host cannot be asked. Throws Failure. */
+async function found(at: Desk, reference: string): Promise<Case> {
+  const raw = at.waiting.value.get(reference);
+  try {
+    const one = await at.cases.find(reference);
+    if (one) return one;
+  } catch (error) {
+    if (!(error instanceof Failure) || !raw) throw error;
   }
+  if (!raw) throw new Failure("request_missing");
+  return at.cases.look(await at.trust.ofPerson(raw, [MESSAGE.request]), null);
+}
+
+/** Why nothing can be decided: the details are other ones than were signed, or cannot be had. */
+function Misfit({ one }: { one: Case }) {
+  if (!one.problem) return null;
+  const tampered = one.problem === "wrong_digest" || one.problem === "details_unreadable";
+  return <Notice tone="bad">{tampered ? say("details_tampered") : sayError(new Failure(one.problem))}</Notice>;
+}
+
+function Facts({ view: { one, story, wording } }: { view: View }) {
+  const { fields } = one.request;
+  const rows: [string, string][] = [
+    [say("seal"), one.place?.bay.seal ?? "—"],
+    [say("impressions"), String(fields.impressions)],
+    [say("matter"), wording],
+    [say("resident"), one.details?.resident || "—"],
+    [say("purpose"), one.details?.purpose || "—"],
+    [say("keeper"), one.raiser.name],
+    [say("created"), sayTime(fields.created as number)],
+    [say("expires"), sayTime(fields.expires as number)],
+  ];
+  if (story.history.opened) rows.push([say("officer_stamped"), say("officer_stamped_of", { pressed: story.pressed, asked: fields.impressions as number })]);
+  const ended = !["waiting", "approved"].includes(one.state);
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void sign();
-      }}
-    >
-      {problem && <Notice tone="bad">{problem}</Notice>}
-      <label>
-        {say("reason")}
-        <textarea rows={2} maxLength={500} required={verdict === DENY} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
-      </label>
-      {verdict === DENY && !reason.trim() && <p class="soft">{say("reason_needed")}</p>}
-      <div class="actions">
-        <button type="button" onClick={() => setVerdict(null)}>{say("cancel")}</button>
-        <button class="main" disabled={verdict === DENY && !reason.trim()}>
-          {say(verdict === APPROVE ? "sign_approve" : "sign_deny")}
-        </button>
-      </div>
-    </form>
+    <section class="card">
+      <p class="split">
+        <State name={one.host && !ended ? one.host.state : one.state} />
+        <span class="code">{one.code}</span>
+      </p>
+      {ended && !["denied", "expired"].includes(one.state) && <Notice tone="bad">{say("officer_over", { reason: sayOf("reason", one.state) })}</Notice>}
+      <dl>
+        {rows.map(([name, text]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }

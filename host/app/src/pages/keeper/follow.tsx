@@ -2,10 +2,10 @@ import type { Case } from "../../core/cases.ts";
 import { now } from "../../core/compose.ts";
 import { Failure } from "../../core/failure.ts";
 import { lifeOf, openSeconds, opensByItself, whoCan, type Life, type Words } from "../../core/life.ts";
-import { heldMatters } from "../../core/matters.ts";
 import type { Kept } from "../../core/store.ts";
 import type { Story } from "../../core/story.ts";
 import type { Desk } from "../../desk.ts";
+import { reasonsOf, wordingOf } from "../../told.ts";
 import { Notice } from "../../ui/notice.tsx";
 import { Page } from "../../ui/page.tsx";
 import { fromBase64 } from "../../core/api.ts";
@@ -91,34 +91,6 @@ async function furtherWords(at: Desk, one: Case, kept: Kept[]): Promise<Words> {
     }
   }
   return words;
-}
-
-async function wordingOf(at: Desk, one: Case): Promise<string> {
-  const code = one.request.fields.matter as number;
-  try {
-    return (await heldMatters(at.trust, at.store, at.api)).get(code)?.wording ?? String(code);
-  } catch (error) {
-    if (error instanceof Failure) return String(code); // the list cannot be had; the code is what was signed
-    throw error;
-  }
-}
-
-/** Why people decided as they did, in their own words, each held against its signed digest. */
-async function reasonsOf(at: Desk, one: Case): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (const { message } of one.decisions) {
-    const digest = message.fields.reason_digest as Bytes | undefined;
-    if (!digest) continue;
-    try {
-      const content = await at.api.file(toHex(digest));
-      const said = content && (JSON.parse(new TextDecoder().decode(content)) as { reason?: unknown } | null)?.reason;
-      if (typeof said === "string") found.set(toHex(message.reference), said);
-    } catch (error) {
-      // What cannot be had, or is no reason, is not shown; the decision stands without it.
-      if (!(error instanceof Failure) && !(error instanceof SyntaxError)) throw error;
-    }
-  }
-  return found;
 }
 
 /** Where it stands among the steps that each request goes through. */
