@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -45,6 +46,15 @@ class Limiter:
         self._total.tokens -= 1
         held_back, bucket.held_back = bucket.held_back, 0
         return held_back
+
+
+def network(address: str) -> bytes:
+    """What one sender has: an IPv4 address, or the first 64 bits of an IPv6 one."""
+    try:
+        packed = ipaddress.ip_address(address.partition("%")[0]).packed
+    except ValueError:
+        return address.encode()
+    return packed if len(packed) == 4 else packed[:8]
 
 
 def _refill(bucket: _Bucket, burst: int, per_second: float, now: float) -> None:

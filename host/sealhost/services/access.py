@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from sealwire.cose import key_id
 from sealwire.errors import Refused
 from sealwire.strict import strict
 
+from sealhost.core.limiter import Limiter, network
 from sealhost.services.context import Context, Turn
 from sealhost.store import access, restores, sites
 
@@ -44,11 +46,19 @@ class Access:
         self._context = context
         self._broker_login = broker_login
         self._secret = secrets.token_bytes(32)
+        # A village hall's people share one address; each signs in with two calls, and again every hour.
+        self._sign_ins = Limiter(burst=120, per_second=1, total_burst=1200, total_per_second=50)
+        self._files = Limiter(burst=60, per_second=0.2, total_burst=600, total_per_second=20)
 
     @property
     def host(self) -> bytes:
         """The kid of this host, which a sign-in names."""
         return self._context.signer.kid
+
+    def admit(self, address: str) -> None:
+        """Count one more call of a sign-in from an address. Raises Refused: too_fast."""
+        if self._sign_ins.allow(network(address), time.monotonic()) is None:
+            raise Refused(errors.TOO_FAST, "too many sign-ins from this address: try again in a minute")
 
     def challenge(self, kid: bytes, site: bytes | None = None) -> bytes:
         """A challenge for a key to sign: 12 random bytes, its end, a MAC. Raises Refused: unknown_signer."""
@@ -121,11 +131,16 @@ class Access:
         return body
 
     def put_blob(self, caller: Caller, digest: bytes, body: bytes) -> None:
-        """Keep a blob; the same again changes nothing. Raises Refused: too_large, unknown_details (another digest)."""
+        """Keep a blob; the same again changes nothing.
+
+        Raises Refused: too_large, unknown_details (another digest), too_fast.
+        """
         if not limits.SALT <= len(body) <= MAX_BLOB_BYTES:
             raise Refused(errors.TOO_LARGE if body else errors.TRUNCATED)
         if hashlib.sha256(body).digest() != digest:
             raise Refused(errors.UNKNOWN_DETAILS, "the body has another digest")
+        if self._files.allow(caller.kid, time.monotonic()) is None:
+            raise Refused(errors.TOO_FAST, "too many files of this key: try again in a minute")
         with self._context.turn() as turn:
             if not access.has_blob(turn.tx, caller.site, digest):
                 access.add_blob(turn.tx, caller.site, digest, body, caller.kid, turn.now)

@@ -7,7 +7,6 @@ together, the authority sees by comparing the key's code with the person.
 
 from __future__ import annotations
 
-import ipaddress
 from base64 import b64encode
 from typing import Any
 
@@ -15,7 +14,7 @@ from sealwire import errors, messages
 from sealwire.cose import key_id
 from sealwire.errors import Refused
 
-from sealhost.core.limiter import Limiter
+from sealhost.core.limiter import Limiter, network
 from sealhost.services.access import Caller
 from sealhost.services.context import Context, Turn
 from sealhost.store import enrolments, sites
@@ -38,7 +37,7 @@ class Enrolments:
 
     def admit(self, address: str) -> None:
         """Count one more from an address. Raises Refused: too_fast."""
-        if self._limiter.allow(_network(address), self._context.now()) is None:
+        if self._limiter.allow(network(address), self._context.now()) is None:
             raise Refused(errors.TOO_FAST)
 
     def take(self, site: bytes, raw: bytes) -> None:
@@ -98,15 +97,6 @@ def _check_authority(turn: Turn, caller: Caller) -> None:
     keys, _ = turn.authority(caller.site)
     if caller.kid not in [key_id(key) for key in keys]:
         raise Refused(errors.WRONG_ROLE)
-
-
-def _network(address: str) -> bytes:
-    """What one sender has: an IPv4 address, or the first 64 bits of an IPv6 one."""
-    try:
-        packed = ipaddress.ip_address(address.partition("%")[0]).packed
-    except ValueError:
-        return address.encode()
-    return packed if len(packed) == 4 else packed[:8]
 
 
 def _text(raw: bytes) -> str:

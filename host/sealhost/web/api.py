@@ -97,6 +97,7 @@ class Api:
 
     async def challenge(self, request: Request) -> Response:
         """Give a key a challenge to sign."""
+        self._access.admit(_address(request))
         fields = await _json(request)
         site = _bytes(fields["site"], 16, "site") if "site" in fields else None
         kid = _bytes(fields.get("kid"), 16, "kid")
@@ -105,6 +106,7 @@ class Api:
 
     async def sign_in(self, request: Request) -> Response:
         """Take a signed challenge, give a token."""
+        self._access.admit(_address(request))
         fields = await _json(request)
         kid = _bytes(fields.get("kid"), 16, "kid")
         challenge = _bytes(fields.get("challenge"), 32, "challenge")
@@ -255,6 +257,11 @@ def create_app(
         max_age=3600,
     )
     return Starlette(routes=routes, exception_handlers=handlers, middleware=[foreign] if origins else [])
+
+
+def _address(request: Request) -> str:
+    """Whom a call counts for. Behind a web server on this machine that is whom it forwards for."""
+    return request.client.host if request.client else ""
 
 
 def _http(status: int, error: str, detail: str = "") -> HTTPException:
