@@ -7,7 +7,7 @@ import { sayTime } from "../../words/words.ts";
 import { dossier } from "./dossier.ts";
 import { AuditPage, Row, Verdict } from "./parts.tsx";
 import { Save } from "./save.tsx";
-import { tell, tellOf } from "./tell.ts";
+import { tell, tellCheck, tellOf } from "./tell.ts";
 
 const SHOWN = 100;
 
@@ -51,7 +51,7 @@ export function Whole({ result }: { result: Result }) {
 export function OneFinding({ finding }: { finding: Finding }) {
   return (
     <section class="card finding">
-      <h3 class="bad">✗ {tellOf("check", finding.check)}</h3>
+      <h3 class="bad">✗ {tellCheck(finding.check)}</h3>
       <dl>
         <Row name={tell("finding_where")}><span class="hash">{finding.path}</span></Row>
         <Row name={tell("finding_about")}><span class="hash">{finding.subject}</span></Row>

@@ -15,7 +15,7 @@ import { dossier } from "./dossier.ts";
 import { tellCase } from "./ledger.tsx";
 import { AuditPage, Row, Verdict } from "./parts.tsx";
 import { storyOf, type Check, type Placed, type Story, type Told } from "./story.ts";
-import { join, tell, tellOf, tellRole, type Key } from "./tell.ts";
+import { join, tell, tellCheck, tellOf, tellRole, type Key } from "./tell.ts";
 
 /** One request from its first word to the last, with every check. */
 export function StoryPage({ at, reference }: { at: Desk | null; reference: string }) {
@@ -161,7 +161,7 @@ function OneCheck({ check: { mark, name, number, finding } }: { check: Check }) 
   return (
     <li>
       <span class={TONES[mark]} role="img" aria-label={tellOf("check", mark)}>{SIGNS[mark]}</span>
-      <span class={mark === "bad" ? "bad" : ""}>{finding ? tellOf("check", finding.check) : named}</span>
+      <span class={mark === "bad" ? "bad" : ""}>{finding ? tellCheck(finding.check) : named}</span>
     </li>
   );
 }
@@ -184,7 +184,7 @@ function Log({ entries, papers }: { entries: Placed[]; papers: Papers }) {
               <td role="cell" data-label={tell("event")}>
                 <span>
                   {tellEntry(placed, papers)}
-                  {placed.findings.map((finding) => <span class="bad" key={finding.check}><br />✗ {tellOf("check", finding.check)}</span>)}
+                  {placed.findings.map((finding) => <span class="bad" key={finding.check}><br />✗ {tellCheck(finding.check)}</span>)}
                 </span>
               </td>
               <td role="cell" data-label={tell("proof")}>

@@ -4,6 +4,7 @@ import { computed } from "@preact/signals";
 
 import { enAuditor } from "../../words/auditor.en.ts";
 import { zhAuditor } from "../../words/auditor.zh.ts";
+import { reasons } from "../../wire/definitions.ts";
 import { language } from "../../words/words.ts";
 
 export type Key = keyof typeof enAuditor;
@@ -20,6 +21,18 @@ export function tell(key: Key, values: Values = {}): string {
 export function tellOf(group: string, name: string | number, values: Values = {}): string {
   const key = `${group}_${name}`;
   return key in words.value ? tell(key as Key, values) : String(name).replaceAll("_", " ");
+}
+
+const MALFORMED = 40; // reasons below this number say that bytes are no message
+const ROSTER = 50; // reasons from this number on, up to REQUEST, are about a roster itself
+const REQUEST = 70;
+
+/** What a check that failed says, in the reader's words. */
+export function tellCheck(name: string): string {
+  if (`check_${name}` in words.value) return tellOf("check", name);
+  const number = Number(Object.entries(reasons).find(([, reason]) => reason === name)?.[0] ?? 0);
+  if (number > 0 && number < MALFORMED) return tell("check_malformed");
+  return number >= ROSTER && number < REQUEST ? tell("check_roster_bad") : tellOf("check", name);
 }
 
 export function tellRole(role: number): string {
