@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from collections.abc import Iterator
@@ -11,24 +10,27 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Playwright, expect
-from sealhost.core.matters import list_digest
 from sealwire import chain, messages
-from sealwire.messages import Message
 
 from tests.app.browsers import Phone
+from tests.app.keeping import (
+    NAME,
+    SECRET,
+    ask,
+    cancel,
+    choose_matter,
+    fill_in,
+    list_keeper,
+    picture,
+    report,
+    sign,
+    signed_here,
+)
 from tests.app.test_officer import invitation, put_details
 from tests.brokers import make_broker
 from tests.host.daemon import eventually
-from tests.host.village import DAY, MATTER
+from tests.host.village import MATTER
 from tests.system.site import BAY, Site
-
-NAME = "王管理"
-SECRET = b"SECRET CAMERA AND PLACE"
-MATTERS = [
-    {"code": MATTER, "wording": "居住证明", "seal": "居委会", "attachments": "户口簿"},
-    {"code": 102, "wording": "无犯罪记录证明", "seal": "居委会", "abolished": 1, "responsible": "公安派出所"},
-    {"code": 103, "wording": "低保申请审核", "seal": "居委会", "resolution": 1},
-]
 
 
 @pytest.fixture(scope="module")
@@ -73,89 +75,6 @@ def keeper(enrolled: Phone, keeper_site: Site) -> Iterator[Page]:
     enrolled.problems.clear()
     yield enrolled.open("#/keeper")
     assert enrolled.problems == []
-
-
-def list_keeper(site: Site, public_key: bytes) -> None:
-    """A next roster, in which this key is a keeper's, and a next list of matters."""
-    people, site.version = site.people, site.version + 1
-    people.matters = MATTERS
-    matters = people.matters_message(2)
-    assert site.tell("authority", matters) == "accepted"
-    fields = messages.read(people.roster(site.version), site.site).fields
-    person = {
-        "number": 31, "name": NAME, "roles": 1 << messages.KEEPER, "keys": [bytes([messages.ED25519]) + public_key],
-        "from": people.now - DAY, "until": people.now + DAY,
-    }  # fmt: skip
-    digest = list_digest([messages.read(matters, site.site).payload])
-    raw = people.roster(site.version, people=[*fields["people"], person], matters=digest)
-    assert site.tell("authority", raw) == "accepted"
-    site.ear.entry(chain.ROSTER, lambda entry: bool(entry["version"] == site.version))
-
-
-def picture(page: Page) -> dict[str, object]:
-    """A picture with what a phone's camera writes into it."""
-    drawn = page.evaluate("""() => {
-        const canvas = document.createElement("canvas");
-        canvas.width = 300;
-        canvas.height = 200;
-        canvas.getContext("2d").fillRect(20, 20, 100, 50);
-        return canvas.toDataURL("image/jpeg");
-    }""")
-    content = base64.b64decode(str(drawn).partition(",")[2])
-    exif = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0" + SECRET
-    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
-    return {"name": "DCIM 31.2N 121.5E.jpg", "mimeType": "image/jpeg", "buffer": content[:2] + segment + content[2:]}
-
-
-def fill_in(page: Page, title: str, impressions: int = 2, minutes: int = 30, files: list[dict[str, object]] | None = None) -> None:
-    """The form, up to the page that shows what will be signed."""
-    page.get_by_role("link", name="新建用印申请").click()
-    choose_matter(page, "居住证明")
-    page.get_by_role("radio", name=re.compile("居委会")).check()
-    page.get_by_label("文件", exact=True).fill(title)
-    page.get_by_label("申请人", exact=True).fill("张三")
-    page.get_by_label("用途", exact=True).fill("入学")
-    page.get_by_label(re.compile("^盖章次数")).fill(str(impressions))
-    page.get_by_label("我在印章盒旁等候").select_option(str(minutes))
-    if files:
-        page.get_by_label("选择照片或 PDF").set_input_files(files)  # type: ignore[arg-type]  # dicts as its own type
-        expect(page.locator(".files li")).to_have_count(len(files))
-    page.get_by_role("button", name="核对内容").click()
-    expect(page.get_by_role("heading", name="核对并签名")).to_be_visible()
-
-
-def choose_matter(page: Page, words: str) -> None:
-    """Look a matter up and take it."""
-    page.get_by_label("盖章事项").fill(words)
-    page.get_by_role("button", name=re.compile(words)).click()
-
-
-def sign(page: Page, site: Site) -> Message:
-    """Sign what is shown; the request as the broker carried it, which has the code that was shown."""
-    shown = page.locator("output.code.large").inner_text()
-    page.get_by_role("button", name="签名并提交").click()
-    found = site.ear.message(messages.REQUEST, lambda one: messages.short_code(one.reference) == shown)
-    expect(page).to_have_url(re.compile(found.reference.hex()))
-    expect(page.get_by_text("等待审批").first).to_be_visible()
-    return found
-
-
-def ask(page: Page, site: Site, title: str, impressions: int = 2, minutes: int = 30) -> Message:
-    """A request that waits."""
-    fill_in(page, title, impressions, minutes)
-    return sign(page, site)
-
-
-def phase(page: Page) -> object:
-    """Where the request stands, as it says itself."""
-    return page.locator(".now")
-
-
-def report(page: Page, count: int) -> None:
-    """Photograph and declare."""
-    page.get_by_label("选择照片", exact=True).set_input_files(picture(page))
-    page.get_by_label("纸上实际盖了几次").fill(str(count))
-    page.get_by_role("button", name="签名回报").click()
 
 
 def test_keeper_asks_stamps_and_reports_and_the_ledger_has_its_line(keeper: Page, keeper_site: Site) -> None:
@@ -204,14 +123,6 @@ def test_more_impressions_are_a_new_request_that_names_the_first(keeper: Page, k
     assert site.finish(second, "keeper") == "other_keeper"
     cancel(page)
     site.wait_state(second, "finished")
-
-
-def cancel(page: Page) -> None:
-    """End a request before use."""
-    page.get_by_role("button", name="取消申请").click()
-    page.get_by_role("button", name="居民不再需要").click()
-    page.get_by_role("button", name="签名结束").click()
-    expect(page.get_by_role("heading", name="已取消")).to_be_visible()
 
 
 def test_finishing_early_closes_the_bay_and_needs_a_reason(keeper: Page, keeper_site: Site) -> None:
@@ -296,22 +207,9 @@ def test_double_click_and_two_tabs_sign_a_request_once(keeper: Page, keeper_site
     expect(other.get_by_text("等待审批").first).to_be_visible()
     other.close()
     assert signed_here(page, "request", found["details"]) == [found.reference.hex()]
-    assert len({one.reference for one in site.ear.heard(messages.REQUEST, lambda one: one["details"] == found["details"])}) == 1
+    heard = site.ear.heard(messages.REQUEST, lambda one: bool(one["details"] == found["details"]))
+    assert {one.reference for one in heard} == {found.reference}
     cancel(page)
-
-
-def signed_here(page: Page, kind: str, inside: bytes) -> list[str]:
-    """The references of what this browser signed, of a type and with these bytes in it."""
-    kept = page.evaluate(
-        """() => new Promise((done) => {
-            const opening = indexedDB.open("sealbox");
-            opening.onsuccess = () => {
-                const get = opening.result.transaction("kept").objectStore("kept").getAll();
-                get.onsuccess = () => done(get.result.map((one) => ({ ...one, raw: [...one.raw] })));
-            };
-        })"""
-    )
-    return [one["reference"] for one in kept if one["type"] == kind and inside in bytes(one["raw"])]
 
 
 def test_what_was_signed_without_a_network_arrives_once_it_is_back(
@@ -347,6 +245,28 @@ def test_what_was_signed_without_a_network_arrives_once_it_is_back(
     enrolled.problems.clear()
 
 
+def test_finish_signed_without_a_network_ends_the_request_once_it_is_back(
+    keeper: Page, keeper_site: Site, enrolled: Phone
+) -> None:
+    page, site = keeper, keeper_site
+    request = ask(page, site, "断网结束", 2)
+    site.approve(request)
+    site.wait_open(request)
+    site.host.kill()
+    page.get_by_role("button", name="提前结束").click()
+    page.get_by_role("button", name="材料有误").click()
+    page.get_by_role("button", name="签名结束").dblclick()
+    expect(page.get_by_text("已签名，正在送达")).to_be_visible()
+    address = page.url
+    page.goto("about:blank")
+    site.host.start()
+    page.goto(address)
+    expect(page.get_by_role("heading", name="已盖章，请回报")).to_be_visible()
+    assert site.closed(request)["cause"] == chain.FINISHED_BY_KEEPER
+    assert len(signed_here(page, "finish", request.reference)) == 1
+    enrolled.problems.clear()  # what a page without a host complains of
+
+
 def test_form_survives_a_reload_and_is_empty_once_it_is_signed(keeper: Page, keeper_site: Site) -> None:
     page, site = keeper, keeper_site
     fill_in(page, "重新载入", 4, files=[picture(page)])
@@ -370,7 +290,9 @@ def test_abolished_matter_cannot_be_chosen_and_names_who_is_responsible(keeper: 
     expect(keeper.get_by_text("没有这样的事项")).to_be_visible()
 
 
-def test_picture_is_sent_without_what_the_camera_wrote_into_it(keeper: Page, keeper_site: Site, enrolled: Phone) -> None:
+def test_picture_is_sent_without_what_the_camera_wrote_into_it(
+    keeper: Page, keeper_site: Site, enrolled: Phone
+) -> None:
     page, site = keeper, keeper_site
     sent: list[bytes] = []
     page.on("request", lambda one: sent.append(one.post_data_buffer or b"") if one.method == "PUT" else None)
