@@ -189,3 +189,23 @@ def test_bad_json_is_answered_by_json(http: httpx.Client, body: bytes):
     answer = http.post("/api/session/challenge", content=body)
     assert answer.status_code in (400, 413)
     assert answer.json()["error"]
+
+
+def test_sign_ins_from_one_address_and_files_of_one_key_are_bounded(
+    village: Village, http: httpx.Client, keeper: dict[str, str]
+):
+    bodies = [bytes([number]) * 40 for number in range(70)]
+    root = f"/api/sites/{village.site.hex()}/blobs"
+    statuses = [
+        http.put(f"{root}/{hashlib.sha256(body).hexdigest()}", content=body, headers=keeper).status_code
+        for body in bodies
+    ]
+    assert set(statuses[:60]) == {201}
+    assert 429 in statuses[60:]
+    other = {"Authorization": f"Bearer {sign_in(village, http, village.keys['first']).json()['token']}"}
+    digest = hashlib.sha256(bodies[0]).hexdigest()
+    assert http.put(f"{root}/{digest}", content=bodies[0], headers=other).status_code == 201
+    asked = {"kid": village.keys["keeper"].kid.hex()}
+    said = [http.post("/api/session/challenge", json=asked).status_code for _ in range(150)]
+    assert (said[0], said[-1]) == (200, 429)
+    assert http.get(f"/api/sites/{village.site.hex()}/roster", headers=keeper).status_code == 200
