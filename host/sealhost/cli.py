@@ -10,9 +10,9 @@ from sealhost.cli_backup import backup_app
 from sealhost.cli_box import box_app
 from sealhost.cli_broker import broker_app
 from sealhost.cli_ca import ca_app
+from sealhost.cli_cases import cases_app
 from sealhost.cli_config import config_app
 from sealhost.cli_doctor import doctor_app
-from sealhost.cli_cases import cases_app
 from sealhost.cli_gateway import gateway_app
 from sealhost.cli_host import host_app
 from sealhost.cli_notify import notify_app, webhook_app
