@@ -148,7 +148,7 @@ def _item(row: dict[str, Any], wrong: list[str], where: str) -> Item | None:
             problems.append(f"{name} = {said!r}")
     try:
         _payload(1, 0, 1, 1, [item])
-    except SealwireError as error:
+    except (SealwireError, ValueError) as error:  # ValueError: text with control characters
         problems.append(str(error))
     if problems:
         wrong.append(f"{where}: {'; '.join(problems)}")
