@@ -3,7 +3,7 @@
 Guarantees: the same subject opens no second case, also after a restart; whoever raised a request closes no case about
 it; a break-glass case is closed by the authority alone. The words of a reason are personal data: they are shown to the
 site's people, and neither exported, logged nor told. No message type signs a closing yet: that it was said by this
-person, only this host vouches for (decisions/0013).
+person, only this host vouches for (decisions/0030).
 """
 
 from __future__ import annotations
