@@ -18,6 +18,7 @@ from playwright.sync_api import Page, Playwright, expect
 from sealhost.audit.bundle import read_bundle, write_bundle
 from sealhost.audit.rosters import Trust
 from sealhost.audit.verify import Result, verify_bundle
+from sealhost.core.matters import list_digest
 from sealhost.signing import keys
 from sealwire import messages
 
@@ -309,15 +310,19 @@ def test_hostile_names_are_shown_and_do_nothing(stranger: Phone, tmp_path: Path)
 
 
 def list_auditor(site: Site, public_key: bytes) -> None:
-    """A next roster, in which this key is an auditor's."""
+    """A next roster, in which this key is an auditor's, and a next matter list."""
     site.version += 1
+    matters = site.people.matters_message(2)
+    assert site.tell("authority", matters) == "accepted"
     fields = messages.read(site.people.roster(site.version), site.site).fields
     person = {
         "number": 32, "name": "审计员", "roles": 1 << messages.AUDITOR,
         "keys": [bytes([messages.ED25519]) + public_key],
         "from": site.people.now - DAY, "until": site.people.now + DAY,
     }  # fmt: skip
-    assert site.tell("authority", site.people.roster(site.version, people=[*fields["people"], person])) == "accepted"
+    digest = list_digest([messages.read(matters, site.site).payload])
+    raw = site.people.roster(site.version, people=[*fields["people"], person], matters=digest)
+    assert site.tell("authority", raw) == "accepted"
 
 
 def test_auditor_verifies_the_sites_history_reads_a_story_and_saves_the_bundle(
