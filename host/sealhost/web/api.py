@@ -27,6 +27,7 @@ from sealhost.services.cases import Cases
 from sealhost.services.enrolments import Enrolments
 from sealhost.services.views import Views
 from sealhost.web.cases import case_routes
+from sealhost.web.openapi import route as described
 from sealhost.web.relay import Relay
 
 MAX_JSON_BYTES = 4096
@@ -74,6 +75,7 @@ class Api:
         site = "/api/sites/{site}"
         return [
             Route("/healthz", self.healthz),
+            described(),
             Route("/api/session/challenge", self.challenge, methods=["POST"]),
             Route("/api/session", self.sign_in, methods=["POST"]),
             Route(f"{site}/blobs/{{digest}}", self.put_blob, methods=["PUT"]),
