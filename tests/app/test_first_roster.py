@@ -51,7 +51,7 @@ def test_an_authority_sets_up_its_site_in_the_browser_and_the_box_takes_its_firs
         stack.callback(phone.close)
         page = phone.open()
         page.get_by_role("link", name="我是主管单位").click()
-        page.get_by_label("姓名").fill("幸福镇")
+        page.get_by_label("单位或社区名称").fill("幸福镇")
         page.get_by_role("button", name="生成主管密钥").click()
         command = shlex.split(page.locator("pre").inner_text())
         key = phone.public_key()

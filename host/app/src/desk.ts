@@ -16,6 +16,8 @@ import { MESSAGE } from "./wire/definitions.ts";
 import { Refusal } from "./wire/errors.ts";
 
 const ROSTER_PAUSE_MS = 3_000; // between two looks for the roster that lists a new key
+const ROSTER_EVERY_MS = 30_000; // between two looks for a newer one
+const BARRED = ["unknown_signer", "signer_not_valid"];
 
 /** null until the store was read; then the desk, or "nobody" where no key was made here. */
 export const desk = signal<Desk | "nobody" | null>(null);
@@ -35,6 +37,9 @@ export class Desk {
   readonly waiting = signal<Map<string, Bytes>>(new Map());
   /** Whether a roster lists this key. */
   readonly listed = signal(false);
+  /** Whether the host says that the roster lists this key no more; it then hands out no newer roster that would show it. */
+  readonly barred = signal(false);
+  private looking = false;
 
   private constructor(store: Store, trust: Trust) {
     this.store = store;
@@ -67,12 +72,33 @@ export class Desk {
         if (this.listed.value) break;
       } catch (error) {
         if (!(error instanceof Failure) && !(error instanceof Refusal)) throw error;
-        if (this.listed.value) break; // a roster from before does meanwhile
+        if (this.listed.value) {
+          void this.catchUp();
+          break; // a roster from before does meanwhile
+        }
       }
       await new Promise((resolve) => setTimeout(resolve, ROSTER_PAUSE_MS));
     }
+    setInterval(() => void this.catchUp(), ROSTER_EVERY_MS);
+    document.addEventListener("visibilitychange", () => void this.catchUp());
     await this.postman.start();
     await this.connect();
+  }
+
+  /** Takes a newer roster, if there is one; hears whether this key is still welcome. */
+  private async catchUp(): Promise<void> {
+    if (this.looking || document.hidden) return;
+    this.looking = true;
+    try {
+      if (await this.api.refresh()) news.value++;
+      this.barred.value = false;
+    } catch (error) {
+      if (!(error instanceof Failure) && !(error instanceof Refusal)) throw error;
+      const said = error instanceof Failure && error.key === "sign_in_refused" ? String(error.values.error) : "";
+      if (said) this.barred.value = BARRED.includes(said);
+    } finally {
+      this.looking = false;
+    }
   }
 
   private async connect(): Promise<void> {
@@ -93,6 +119,7 @@ export class Desk {
       if (!payload.length) waiting.delete(reference);
       else if (await this.isRequest(payload, reference)) waiting.set(reference, new Uint8Array(payload));
       this.waiting.value = waiting;
+      void this.catchUp(); // what waits changes with the roster too
     }
     news.value++;
   }

@@ -26,6 +26,7 @@ const authority = async () => (await Promise.all([import("./pages/authority/auth
 const beginning = async () => (await Promise.all([import("./pages/authority/new.tsx"), openAuthorityWords()]))[0];
 const Enrol = later(async () => (await enrolment()).Enrol);
 const Enrolled = later(async () => (await enrolment()).Enrolled);
+const Barred = later(async () => (await enrolment()).Barred);
 const Authority = later(async () => (await authority()).Authority);
 const NewAuthority = later(async () => (await beginning()).NewAuthority);
 const Begun = later(async () => (await beginning()).Begun);
@@ -59,6 +60,7 @@ function App() {
 function Inside({ at }: { at: Desk }) {
   const [page = "", ...path] = route.value;
   const [argument = ""] = path;
+  if (at.barred.value && page !== "settings") return <Barred at={at} />;
   switch (page) {
     case "settings":
       return <Settings at={at} />;

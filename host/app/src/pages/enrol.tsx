@@ -98,3 +98,14 @@ function useSent(at: Desk): string {
   if (sent) return say("enrol_step_1");
   return problem ? say("enrol_step_1_failed", { problem }) : say("enrol_step_1_waiting");
 }
+
+/** The host takes this key no more: revoked, removed or over. Its word only, and it may change. */
+export function Barred({ at }: { at: Desk }) {
+  return (
+    <Page title={say("barred_title")}>
+      <Notice tone="bad">{say("barred_text")}</Notice>
+      <output class="code large">{longCode(at.trust.profile.kid)}</output>
+      <p>{say("barred_next")}</p>
+    </Page>
+  );
+}

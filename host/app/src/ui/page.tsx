@@ -12,7 +12,9 @@ import { Icon } from "./icons.tsx";
 import { Notice } from "./notice.tsx";
 
 export function Page({ title, back, children }: { title: string; back?: string; children: ComponentChildren }) {
-  const connected = online.value || desk.value === "nobody" || desk.value === null;
+  const at = desk.value;
+  const expected = at !== null && at !== "nobody" && at.listed.value && at.trust.version > 0; // before that nobody connects
+  const connected = online.value || !expected;
   useEffect(() => {
     document.title = `${title} · ${say("app")}`;
   }, [title, say("app")]);

@@ -201,6 +201,7 @@ export const enAuthority = {
   auth_bad_empty: "The file holds no matter.",
   auth_bad_too_long: "The list is too long: {detail} matters.",
   auth_bad_quote: "A quotation mark in the file does not end.",
+  auth_bad_length: "empty or too long",
   auth_bad_row: "Row {row}: {detail}",
   auth_bad_encoding: "The file is not UTF-8. In the spreadsheet choose “CSV UTF-8”.",
 
@@ -224,6 +225,7 @@ export const enAuthority = {
 
   auth_new_title: "Set up a new authority",
   auth_new_text: "Makes the authority's key in this browser, and a new site. The key cannot be copied: whoever uses this device signs rosters. Add a second authority key soon, on another device.",
+  auth_new_name: "Name of the authority or committee",
   auth_new_button: "Make the authority's key",
   auth_new_next: "Give this to whoever runs the host. They run:",
   auth_new_public: "Public key",
@@ -232,6 +234,9 @@ export const enAuthority = {
   auth_welcome: "I am the authority and set up a new site",
   auth_host_silent: "The host does not know this key yet, or cannot be reached. Changes can be prepared all the same.",
 
+  barred_title: "This device's key has ended",
+  barred_text: "The host says that the roster lists this key no more, or that its time is over. Nothing signed with it counts.",
+  barred_next: "If that is a mistake, or you have a new phone, ask the authority for a new link. This page looks again by itself.",
   enrol_how: "What happens next",
   enrol_step_1: "Your key and name were sent to the authority.",
   enrol_step_1_waiting: "Your key and name are being sent to the authority …",

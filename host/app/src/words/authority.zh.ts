@@ -202,6 +202,7 @@ export const zhAuthority: Record<keyof typeof enAuthority, string> = {
   auth_bad_empty: "文件里没有事项。",
   auth_bad_too_long: "清单太长：{detail} 项。",
   auth_bad_quote: "文件中有引号没有结束。",
+  auth_bad_length: "为空或过长",
   auth_bad_row: "第 {row} 行：{detail}",
   auth_bad_encoding: "文件不是 UTF-8 编码。请在表格软件中选择“CSV UTF-8”。",
 
@@ -225,6 +226,7 @@ export const zhAuthority: Record<keyof typeof enAuthority, string> = {
 
   auth_new_title: "建立主管单位",
   auth_new_text: "将在本浏览器生成主管密钥，并建立一个新社区。密钥无法复制：谁使用这台设备，谁就能签署名册。请尽快在另一台设备上添加第二个主管密钥。",
+  auth_new_name: "单位或社区名称",
   auth_new_button: "生成主管密钥",
   auth_new_next: "请交给负责主机的人，由其运行：",
   auth_new_public: "公钥",
@@ -233,6 +235,9 @@ export const zhAuthority: Record<keyof typeof enAuthority, string> = {
   auth_welcome: "我是主管单位，要建立新社区",
   auth_host_silent: "主机尚不认识此密钥，或无法连接。仍可先准备修改。",
 
+  barred_title: "本机密钥已停用",
+  barred_text: "主机表示：名册中已没有本机的密钥，或其有效期已过。用它签名不再有效。",
+  barred_next: "如有误会，或换了新手机，请向主管单位索取新的登记链接。本页会自动重新查询。",
   enrol_how: "接下来",
   enrol_step_1: "您的密钥和姓名已送达主管单位。",
   enrol_step_1_waiting: "正在把您的密钥和姓名送往主管单位……",

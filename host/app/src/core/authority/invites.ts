@@ -39,7 +39,9 @@ export function linkOf(trust: Trust, one: Invited): string {
   const { authority, threshold } = trust.version ? trust.roster.fields : trust.profile;
   const token = Uint8Array.from(one.token.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
   const text = writeInvitation({ site, authority, threshold, token, name: one.name, hostUrl });
-  return `${location.origin}${location.pathname}#/enrol/${encodeURIComponent(text)}`;
+  // The page decodes once before it reads this: what that would turn into marks of the text is encoded twice, and only
+  // that, as a short link makes a QR code that poor cameras read.
+  return `${location.origin}${location.pathname}#/enrol/${text.replace(/%(?=2[56B])/gi, "%25")}`;
 }
 
 export async function forgetInvitation(store: Store, token: string): Promise<void> {

@@ -54,7 +54,9 @@ function BoxForm({ at, draft, box, title }: { at: Desk; draft: Draft; box: Box; 
     <section class="card" aria-label={title}>
       <h2>{title}</h2>
       <BaysForm at={at} draft={draft} box={box.public} bays={box.bays} />
-      <Sure label={say("auth_box_remove")} sure="" onSure={remove} />
+      <p class="apart">
+        <Sure label={say("auth_box_remove")} sure="" onSure={remove} />
+      </p>
     </section>
   );
 }
@@ -100,7 +102,9 @@ function BaysForm({ at, draft, box, bays, done }: { at: Desk; draft: Draft; box:
       ))}
       {problem && <Notice tone="bad">{problem}</Notice>}
       {said && <Notice tone="good">{said}</Notice>}
-      <button>{say("auth_save")}</button>
+      <p class="apart">
+        <button>{say("auth_save")}</button>
+      </p>
     </form>
   );
 }

@@ -5,7 +5,7 @@ import { loadDraft, type Draft } from "../../core/authority/draft.ts";
 import type { Desk } from "../../desk.ts";
 import { Notice } from "../../ui/notice.tsx";
 import type { Matter } from "../../core/matters.ts";
-import { say } from "../../words/words.ts";
+import { say, sayOf } from "../../words/words.ts";
 import { AuthorityPage, Field, Sure } from "./parts.tsx";
 import { useMatters } from "./rules.tsx";
 import { putDraft } from "./state.ts";
@@ -68,12 +68,19 @@ function BadRows({ bad }: { bad: BadRow[] }) {
       <p>{say("auth_list_bad")}</p>
       <ul>
         {bad.slice(0, MOST_SHOWN).map((one) => (
-          <li key={`${one.row} ${one.name}`}>{say(`auth_bad_${one.name}`, { row: one.row, detail: one.detail })}</li>
+          <li key={`${one.row} ${one.name}`}>{say(`auth_bad_${one.name}`, { row: one.row, detail: detailOf(one) })}</li>
         ))}
         {bad.length > MOST_SHOWN && <li>… {bad.length}</li>}
       </ul>
     </section>
   );
+}
+
+/** What the wire says of a row, "length_range: wording", in words. */
+function detailOf({ name, detail }: BadRow): string {
+  const [, reason, field] = (name === "row" && /^(\w+): (\w+)$/.exec(detail)) || [];
+  if (!reason || !field) return detail;
+  return `${COLUMNS[field] ?? field}: ${reason === "length_range" ? say("auth_bad_length") : sayOf("auth_fault", reason)}`;
 }
 
 function MatterRow({ one }: { one: Matter }) {

@@ -41,7 +41,7 @@ export function NewAuthority() {
           void make();
         }}
       >
-        <Field label={say("auth_name")} hint={say("auth_name_hint")}>
+        <Field label={say("auth_new_name")} hint={say("auth_name_hint")}>
           <input value={name} required onInput={(event) => setName(event.currentTarget.value)} />
         </Field>
         <button class="main" disabled={busy || !!fault || !fitsName(name)}>

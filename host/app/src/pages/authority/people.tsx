@@ -89,7 +89,9 @@ export function PersonPage({ at, draft, number }: { at: Desk; draft: Draft; numb
         ))}
       </section>
       <PersonForm at={at} person={person} tell={setSaid} />
-      <Sure label={say("auth_remove_person", { name: person.name })} sure="" onSure={() => void remove()} />
+      <p class="apart">
+        <Sure label={say("auth_remove_person", { name: person.name })} sure="" onSure={() => void remove()} />
+      </p>
     </AuthorityPage>
   );
 }
@@ -126,7 +128,9 @@ function PersonForm({ at, person, tell }: { at: Desk; person: Person; tell: (sai
       <RolesField value={roles} onChange={setRoles} />
       <Days {...days} put={(changed) => setDays({ ...days, ...changed })} />
       {problem && <Notice tone="bad">{problem}</Notice>}
-      <button>{say("auth_save")}</button>
+      <p class="apart">
+        <button>{say("auth_save")}</button>
+      </p>
     </form>
   );
 }

@@ -100,13 +100,17 @@ export function RulePage({ at, draft, number }: { at: Desk; draft: Draft; number
           {say("auth_rule_glass")}
         </Tick>
         {problem && <Notice tone="bad">{problem}</Notice>}
-        <button class="main">{say("auth_save")}</button>
+        <p class="apart">
+          <button class="main">{say("auth_save")}</button>
+        </p>
       </form>
       {known && (
-        <Sure
-          label={say("auth_rule_remove")} sure=""
-          onSure={() => void change(at, (fields) => withoutRule(fields, number)).then(done)}
-        />
+        <p class="apart">
+          <Sure
+            label={say("auth_rule_remove")} sure=""
+            onSure={() => void change(at, (fields) => withoutRule(fields, number)).then(done)}
+          />
+        </p>
       )}
     </AuthorityPage>
   );

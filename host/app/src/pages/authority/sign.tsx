@@ -69,7 +69,11 @@ export function SignDraft({ at, draft: latest }: { at: Desk; draft: Draft }) {
       {!signed && draft.based !== at.trust.version && <Notice>{say("auth_sign_outdated", { version: at.trust.version })}</Notice>}
       {fault && <Notice tone="bad">{say("auth_sign_fault", { reason: sayOf("auth_fault", fault.reason) })}</Notice>}
       <Review at={at} fields={draft.fields} list={draft.list} version={version} sign={fault ? null : sign} close={close} />
-      {!signed && <Sure label={say("auth_sign_discard")} sure={say("auth_sign_sure_discard")} onSure={() => void putDraft(at, null)} />}
+      {!signed && (
+        <p class="apart">
+          <Sure label={say("auth_sign_discard")} sure={say("auth_sign_sure_discard")} onSure={() => void putDraft(at, null)} />
+        </p>
+      )}
     </Page>
   );
 }
