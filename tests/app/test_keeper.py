@@ -102,11 +102,17 @@ def test_keeper_asks_stamps_and_reports_and_the_ledger_has_its_line(keeper: Page
     page.goto(own.partition("#")[0] + "#/keeper")
     expect(page.get_by_role("link", name=re.compile("居住证明（张三）"))).to_contain_text("待回报")
     page.goto(own)
+    page.get_by_label("选择照片", exact=True).set_input_files(picture(page))
+    expect(page.locator(".files li")).to_have_count(1)
+    page.reload()
+    expect(page.locator(".files li")).to_have_count(1)
     report(page, 3)
     expect(page.get_by_role("heading", name="已完成")).to_be_visible()
     expect(page.get_by_text("正在送达")).to_have_count(0)
     line = site.wait_state(request, "finished")
     assert (line["pressed"], line["declared"], line["keeper"]) == (3, 3, NAME)
+    sent = site.ear.message(messages.REPORT, lambda one: bool(one["request"] == request.reference))
+    assert len(sent["photographs"]) == 2
 
 
 def test_more_impressions_are_a_new_request_that_names_the_first(keeper: Page, keeper_site: Site) -> None:

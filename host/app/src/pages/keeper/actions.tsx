@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import * as compose from "../../core/compose.ts";
 import type { Attachment } from "../../core/pictures.ts";
@@ -20,6 +20,7 @@ const QUICK_REASONS = ["keeper_reason_enough", "keeper_reason_mistake", "keeper_
 /** What the keeper may do now: be ready, report, finish, ask for more. */
 export function Actions({ at, view }: { at: Desk; view: View }) {
   const { life, one } = view;
+  if (one.raiser.number !== at.trust.me?.number) return null; // somebody else's: to be looked at only
   const ended = ["used", "reported", "denied", "expired", "failed", "refused", "cancelled"].includes(life.phase);
   return (
     <>
@@ -144,6 +145,14 @@ function Finish({ at, view: { one, story } }: { at: Desk; view: View }) {
 function Report({ at, view: { one, story } }: { at: Desk; view: View }) {
   const [count, setCount] = useState<number | null>(null);
   const [photographs, setPhotographs] = useState<Attachment[]>([]);
+  const kept = `photographs ${one.reference}`; // a phone may end the page while its camera is open
+  useEffect(() => {
+    void at.store.note<Attachment[]>(kept).then((found) => found && setPhotographs(found));
+  }, [at, kept]);
+  const changePhotographs = (changed: Attachment[]): void => {
+    setPhotographs(changed);
+    void at.store.setNote(kept, changed);
+  };
   const { busy, problem, run } = useSigning();
   const differs = count !== null && count !== story.pressed;
   const sign = async (): Promise<string> => {
@@ -153,6 +162,7 @@ function Report({ at, view: { one, story } }: { at: Desk; view: View }) {
       (kept) => kept.type === "report" && kept.about === one.reference,
       () => compose.report(at.trust, one.request, count ?? 0, contents),
     );
+    await at.store.setNote(kept, undefined);
     return "";
   };
   return (
@@ -167,7 +177,7 @@ function Report({ at, view: { one, story } }: { at: Desk; view: View }) {
         <Files
           legend={say("keeper_photographs")}
           files={photographs}
-          change={setPhotographs}
+          change={changePhotographs}
           most={limits.PHOTOGRAPHS}
           documents={false}
         />

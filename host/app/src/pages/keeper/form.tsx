@@ -87,7 +87,7 @@ function Fields({ at, form, matters, change, done }: Parts) {
   const matter = form.matter === null ? undefined : matters.get(form.matter);
   const [places, setPlaces] = useState<Place[] | null>(null);
   useEffect(() => {
-    if (matter) void placesFor(at.trust, matter.code).then(setPlaces);
+    if (matter) void placesFor(at.trust, matter.code).then((found) => setPlaces(matter.abolished ? [] : found));
   }, [at, matter]);
   const place = places?.find((one) => placeKey(one) === form.place) ?? (places?.length === 1 ? places[0] : undefined);
   if (!matter) return <ChooseMatter matters={matters} choose={({ code }) => change({ matter: code, place: "" })} />;
@@ -100,7 +100,7 @@ function Fields({ at, form, matters, change, done }: Parts) {
       }}
     >
       <ChosenMatter matter={matter} again={() => change({ matter: null, place: "" })} />
-      {places?.length === 0 && <Notice tone="bad">{say("keeper_no_place")}</Notice>}
+      {!matter.abolished && places?.length === 0 && <Notice tone="bad">{say("keeper_no_place")}</Notice>}
       {places && places.length > 0 && (
         <ChooseSeal places={places} chosen={place} choose={(one) => change({ place: placeKey(one) })} />
       )}

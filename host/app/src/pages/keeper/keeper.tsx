@@ -9,6 +9,7 @@ import { Page } from "../../ui/page.tsx";
 import { State } from "../../ui/state.tsx";
 import { readSign1 } from "../../wire/cose.ts";
 import { MESSAGE } from "../../wire/definitions.ts";
+import { Refusal } from "../../wire/errors.ts";
 import { Failure } from "../../core/failure.ts";
 import { say, sayTime } from "../../words/words.ts";
 import { NewRequest } from "./form.tsx";
@@ -95,14 +96,18 @@ async function ownRequests(at: Desk, most: number): Promise<{ rows: Row[]; total
   const found = new Map<string, Case>();
   let fresh = true;
   try {
-    for (const one of await at.cases.all()) if (one.raiser.number === at.trust.me?.number) found.set(one.reference, one);
+    for (const one of await atHost(at)) if (one.raiser.number === at.trust.me?.number) found.set(one.reference, one);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     fresh = false;
   }
   for (const kept of signed) {
     if (found.has(kept.reference)) continue;
-    found.set(kept.reference, await at.cases.look(await at.trust.ofPerson(kept.raw, [MESSAGE.request]), null));
+    try {
+      found.set(kept.reference, await at.cases.look(await at.trust.ofPerson(kept.raw, [MESSAGE.request]), null));
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error; // by a key that no roster lists any more
+    }
   }
   const newest = [...found.values()].sort((one, other) => created(other) - created(one)).slice(0, most);
   await Promise.all(newest.map((one) => at.cases.addDetails(one)));
@@ -113,6 +118,28 @@ async function ownRequests(at: Desk, most: number): Promise<{ rows: Row[]; total
     return { one, state: due ? "to_report" : state };
   });
   return { rows, total: found.size, fresh };
+}
+
+const ALL_EVERY_MS = 15_000; // the whole list is up to a megabyte: each piece of news asks for what is under way only
+const LIVE = ["waiting", "approved", "granted", "open"];
+let last: { at: Desk; when: number; cases: Map<string, Case> } | null = null;
+
+async function atHost(at: Desk): Promise<Iterable<Case>> {
+  if (last?.at !== at || Date.now() > last.when + ALL_EVERY_MS) {
+    const cases = new Map((await at.cases.all()).map((one) => [one.reference, one] as const));
+    last = { at, when: Date.now(), cases };
+    return cases.values();
+  }
+  const { cases } = last;
+  const known = [...cases.values()].filter((one) => LIVE.includes(one.host?.state ?? ""));
+  const asked = new Set(known.map(({ reference }) => reference));
+  for (const kept of await at.store.signed()) {
+    if (kept.type === "request" && kept.result === 0 && !cases.has(kept.reference)) asked.add(kept.reference);
+  }
+  for (const one of await Promise.all([...asked].map((reference) => at.cases.find(reference)))) {
+    if (one) cases.set(one.reference, one);
+  }
+  return cases.values();
 }
 
 /** The host's word where there is one; else what was signed here and heard so far. */

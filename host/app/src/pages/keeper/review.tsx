@@ -9,6 +9,7 @@ import { go } from "../../route.ts";
 import { Notice } from "../../ui/notice.tsx";
 import { Page } from "../../ui/page.tsx";
 import { fromHex } from "../../wire/bytes.ts";
+import { Refusal } from "../../wire/errors.ts";
 import { shortCode } from "../../wire/messages.ts";
 import { say, sayError, sayOf, sayTime } from "../../words/words.ts";
 import { signOnce } from "../../once.ts";
@@ -89,6 +90,7 @@ export function Review({ at, form, matters, back }: Props) {
 
 async function prepare(at: Desk, form: Props["form"]): Promise<Ready> {
   const matter = form.matter ?? 0;
+  await newestRoster(at);
   const places = await placesFor(at.trust, matter);
   const place = places.find((one) => placeKey(one) === form.place);
   if (!place) throw new Failure("matter_not_here", { matter, seal: "" });
@@ -101,6 +103,15 @@ async function prepare(at: Desk, form: Props["form"]): Promise<Ready> {
     follows: followed(form),
   };
   return { prepared: await compose.prepareRequest(at.trust, place, asked, anchor), place };
+}
+
+/** A rule that has changed meanwhile would end the request; without the host the roster held does. */
+async function newestRoster(at: Desk): Promise<void> {
+  try {
+    await at.api.refresh();
+  } catch (error) {
+    if (!(error instanceof Failure) && !(error instanceof Refusal)) throw error;
+  }
 }
 
 function WillSign({ at, form, matters, prepared, place }: Ready & { at: Desk; form: Form; matters: Matters }) {
