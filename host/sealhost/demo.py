@@ -30,8 +30,20 @@ if TYPE_CHECKING:
 demo_app = typer.Typer()
 
 ROOT = Path(__file__).resolve().parents[2]
+APP_FILES = ROOT / "build" / "app"
 IMAGE = ROOT / "build" / "firmware.romfs"
 NAME_WIDTH = 30
+
+APP = """
+The app / 应用: {http}
+
+One-time links; each makes its person's key in the browser that opens it, so use a browser profile for each person.
+For the demo only, this authority takes every key that comes by them; in earnest it compares the key's code first.
+{links}
+
+Hands on the virtual box (press, jam, cut the power) / 虚拟印章盒: {hands}
+"""
+"""Where the app is, and how to be one of the demo's people."""
 
 EXPLORE = """
 Everything stays up. In another terminal:
@@ -73,10 +85,7 @@ def demo(
     from sealhost.demo_line import DemoLine
     from sealhost.demo_stage import Stage, new_home
 
-    if broker not in ("embedded", "mosquitto"):
-        raise typer.BadParameter("--broker is embedded or mosquitto")
-    if link not in ("mqtt", "serial") or (link, broker) == ("serial", "mosquitto"):
-        raise typer.BadParameter("--link is mqtt or serial; serial goes with --broker embedded")
+    _check_options(broker, link)
     if broker == "mosquitto" and mosquitto_program() is None:
         typer.echo("Mosquitto is not installed: apt-get install mosquitto", err=True)
         raise typer.Exit(1)
@@ -87,7 +96,8 @@ def demo(
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Chinese still shows the rest
     console = Console(highlight=False, soft_wrap=True)
-    stage = Stage(new_home(home), fence=DemoFence() if broker == "mosquitto" else None)
+    fence = DemoFence() if broker == "mosquitto" else None
+    stage = Stage(new_home(home), fence=fence, app_files=None if once else _app_files())
     if link == "serial":
         stage.line = DemoLine(stage.home / "socket")
     try:
@@ -106,6 +116,19 @@ def demo(
         sys.stdout.flush()
         os._exit(130)  # a thread that Ctrl-C caught in the middle of something must not keep the demo
     raise typer.Exit(1 if failure else 0)
+
+
+def _check_options(broker: str, link: str) -> None:
+    if broker not in ("embedded", "mosquitto"):
+        raise typer.BadParameter("--broker is embedded or mosquitto")
+    if link not in ("mqtt", "serial") or (link, broker) == ("serial", "mosquitto"):
+        raise typer.BadParameter("--link is mqtt or serial; serial goes with --broker embedded")
+
+
+def _app_files() -> Path | None:
+    """The app's built files, None where they were not built."""
+    files = Path(os.environ.get("SEALHOST_APP_FILES") or APP_FILES)
+    return files if (files / "index.html").is_file() else None
 
 
 def _interrupt(interrupted: threading.Event) -> None:
@@ -164,10 +187,24 @@ def _print_result(stage: Stage, failure: str) -> None:
 
 def _explore(stage: Stage, console: Console) -> None:
     """Say what can be tried, and wait until the host ends or somebody has seen enough."""
+    from sealhost.demo_app import DemoApp
+    from sealhost.demo_hands import Hands
+
     assert stage.host is not None
+    assert stage.box is not None
+    app, hands = DemoApp(stage), Hands(stage.box)
+    if stage.app_files is not None:
+        links = "\n".join(f"  {who}\n    {link}" for who, link in app.links())
+        console.print(APP.format(http=stage.http(), links=links, hands=hands.url), markup=False)
+        app.start()
+        hands.start()
     console.print(EXPLORE.format(bin=Path(sys.executable).parent, demo=stage.home), markup=False)
     try:
         stage.host.wait()
         console.print(Text(f"The host has ended by itself: see {stage.home}/host.log", "red"))
     except KeyboardInterrupt:
         console.print("\nEnding.")
+    finally:
+        if stage.app_files is not None:
+            app.stop()
+            hands.stop()

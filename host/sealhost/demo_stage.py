@@ -173,6 +173,8 @@ class Stage:
     wire: Wire | None = None
     fence: DemoFence | None = None
     """A Mosquitto with TLS in place of the host's embedded broker."""
+    app_files: Path | None = None
+    """The app's built files, which the host serves; None serves none."""
     line: DemoLine | None = None
     """A serial line between host and box in place of a broker."""
     site: bytes = b""
@@ -192,7 +194,8 @@ class Stage:
         with (self.home / "host.log").open("wb") as log:
             self.host = subprocess.Popen(
                 [sys.executable, "-m", "sealhost", "run", "--home", str(home), "--listen", "127.0.0.1:0"]
-                + ([] if self.line is None else self.line.host_words()),
+                + ([] if self.line is None else self.line.host_words())
+                + ([] if self.app_files is None else ["--serve-app"]),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

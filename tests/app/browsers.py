@@ -29,20 +29,26 @@ def build_app(folder: Path) -> Path:
     return folder
 
 
+def launch(playwright: Playwright, folder: Path, viewport: dict[str, int], scale: float = 1) -> BrowserContext:
+    """Chromium with this profile."""
+    chromium = shutil.which("chromium")
+    assert chromium, "chromium is missing: apt-get install chromium"
+    return playwright.chromium.launch_persistent_context(
+        str(folder),
+        executable_path=chromium,
+        args=["--no-sandbox"] if os.geteuid() == 0 else [],
+        viewport=viewport,  # type: ignore[arg-type]  # a TypedDict, spelled as a dict
+        device_scale_factor=scale,
+        locale="zh-CN",
+        timezone_id="Asia/Shanghai",
+    )
+
+
 class Phone:
     """One person's browser. `problems` holds what the page complained of: errors, and what its policy blocked."""
 
     def __init__(self, playwright: Playwright, folder: Path, url: str) -> None:
-        chromium = shutil.which("chromium")
-        assert chromium, "chromium is missing: apt-get install chromium"
-        self.context: BrowserContext = playwright.chromium.launch_persistent_context(
-            str(folder),
-            executable_path=chromium,
-            args=["--no-sandbox"] if os.geteuid() == 0 else [],
-            viewport=PHONE,  # type: ignore[arg-type]  # a TypedDict, spelled as a dict
-            locale="zh-CN",
-            timezone_id="Asia/Shanghai",
-        )
+        self.context: BrowserContext = launch(playwright, folder, PHONE)
         self.context.set_default_timeout(WAIT_MS)
         self.page: Page = self.context.pages[0]
         self.url = url

@@ -118,7 +118,9 @@ class Views:
         raws = [message.raw for message in signed if message.type != messages.GRANT]
         roster = turn.roster(row.site)
         decisions = [messages.read(m.raw, row.site) for m in signed if m.type == messages.DECISION]
-        if roster is not None and any(decision.get("for") is not None for decision in decisions):
+        # While it waits, whoever may stand in for somebody must learn of it to decide.
+        stood_for = any(decision.get("for") is not None for decision in decisions)
+        if roster is not None and (stood_for or row.live_state == "waiting"):
             raws += [message.raw for message in substitutes_of(turn, roster, row.site)]
         return {
             "reference": row.reference.hex(),
