@@ -16,7 +16,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Figure:
-    """One number. `floor`: what the same would cost at least, or what a reference costs, named by `floor_name`."""
+    """One number. `floor`: what the same would cost at least, or what a reference costs, named by `floor_name`.
+
+    `target` is for the value, `target_ratio` for the ratio, where a reference is what counts; at most one of them.
+    """
 
     name: str
     unit: str
@@ -25,6 +28,7 @@ class Figure:
     floor_name: str = ""
     target: float | None = None
     more_is_better: bool = False
+    target_ratio: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -34,9 +38,10 @@ class Figure:
     @property
     def met(self) -> bool | None:
         """Whether the target is reached; None without one."""
-        if self.target is None:
+        reached, wanted = (self.value, self.target) if self.target is not None else (self.ratio, self.target_ratio)
+        if reached is None or wanted is None:
             return None
-        return self.value >= self.target if self.more_is_better else self.value <= self.target
+        return reached >= wanted if self.more_is_better else reached <= wanted
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in bench.json."""
@@ -48,6 +53,7 @@ class Figure:
             "floor_name": self.floor_name,
             "ratio": _round(self.ratio),
             "target": self.target,
+            "target_ratio": _round(self.target_ratio),
             "met": self.met,
         }
 
@@ -99,8 +105,14 @@ def write(folder: Path, found: list[Found]) -> None:
 def _row(figure: Figure) -> tuple[str, str, str, str, str]:
     floor = "" if figure.floor is None else f"{_shown(figure.floor)} {figure.unit}: {figure.floor_name}"
     ratio = "" if figure.ratio is None else _shown(figure.ratio)
-    target = "" if figure.target is None else f"{_shown(figure.target)}, {'met' if figure.met else 'missed'}"
+    target = "" if figure.met is None else f"{_wanted(figure)}, {'met' if figure.met else 'missed'}"
     return figure.name, f"{_shown(figure.value)} {figure.unit}", floor, ratio, target
+
+
+def _wanted(figure: Figure) -> str:
+    if figure.target is not None:
+        return _shown(figure.target)
+    return f"ratio {_shown(figure.target_ratio or 0.0)}"
 
 
 def _round(value: float | None) -> float | None:
