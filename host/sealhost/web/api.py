@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from sealhost.core.lifecycle import State
 from sealhost.services.access import MAX_BLOB_BYTES, Access, Caller
 from sealhost.services.cases import Cases
 from sealhost.services.enrolments import Enrolments
@@ -157,7 +158,10 @@ class Api:
     async def requests(self, request: Request) -> Response:
         """The newest requests."""
         caller = await self._caller(request)
-        found = await run_in_threadpool(self._views.requests, caller.site, request.query_params.get("state"))
+        state = request.query_params.get("state")
+        if state is not None and state not in list(State):
+            raise _http(400, errors.name_of(errors.VALUE_RANGE), f"state: one of {', '.join(State)}")
+        found = await run_in_threadpool(self._views.requests, caller.site, state)
         return JSONResponse(found)
 
     async def request(self, request: Request) -> Response:
