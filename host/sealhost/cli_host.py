@@ -188,8 +188,8 @@ def ledger(home: HomeOption = DEFAULT_HOME, site: SiteOption = None, as_json: Js
     if as_json:
         print_json(lines)
         return
-    columns = ("request", "when", "seal", "matter", "keeper", "approved by", "state")
-    columns += ("approved", "pressed", "declared", "cases")
+    columns = ["request", "when", "seal", "matter", "keeper", "approved by", "state"]
+    columns += ["approved", "pressed", "declared", "cases"]
     print_records(Console(), columns, map(_cells, lines))
 
 

@@ -18,8 +18,7 @@ from sealhost.services.access import Access
 from sealhost.services.cases import Cases
 from sealhost.services.news import Policy
 from sealhost.signing import keys
-from sealhost.store import news
-from sealhost.store.models import Audit
+from sealhost.store.models import Audit, News
 from sealhost.telling.teller import GRACE_S, WATCH_S, Teller
 from sealhost.web.api import create_app
 from sealhost.web.server import WebServer
@@ -280,7 +279,7 @@ def test_the_words_of_a_reason_are_neither_recorded_nor_told(
     path = f"/api/sites/{village.site.hex()}/cases/{case['id']}/close"
     http.post(path, json={"reason": "王芳说漏盖"}, headers=headers(village, http, village.keys["auditor"]))
     with village.context.view() as turn:
-        rows = [*turn.tx.execute(select(Audit.event, Audit.detail)), *turn.tx.execute(select(news.News.detail))]
+        rows = [*turn.tx.execute(select(Audit.event, Audit.detail)), *turn.tx.execute(select(News.detail))]
     assert ("case_closed", case["id"]) in [tuple(row) for row in rows]
     assert all("王芳" not in str(row) for row in rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import openpyxl
@@ -15,12 +16,12 @@ from sealhost.client.errors import ClientError
 HEADING = ["编号", "事项", "印章", "所需材料", "需决议", "已取消", "责任人"]
 
 
-def sheet(path: Path, *rows: list[object], heading: list[str] = HEADING) -> Path:
+def sheet(path: Path, *rows: Sequence[object], heading: list[str] = HEADING) -> Path:
     """An XLSX file with these rows."""
     book = openpyxl.Workbook()
     assert book.active is not None
     for row in (heading, *rows):
-        book.active.append(row)
+        book.active.append(list(row))
     book.save(path)
     return path
 

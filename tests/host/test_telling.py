@@ -16,11 +16,13 @@ import pytest
 from sealhost.core import pace
 from sealhost.services.news import Policy
 from sealhost.store import news
+from sealhost.store.models import Telling
 from sealhost.telling import routes, teller, webhook, wording
 from sealhost.telling.routes import Hook, Person, Routes, RoutesError
 from sealhost.telling.teller import LEASE_S, MAX_JOBS, Pace, Teller
 from sealhost.telling.webhook import TellingError
 from sealwire import messages
+from sqlalchemy import select
 
 from tests.host.village import Village
 
@@ -111,7 +113,7 @@ def run(made: Teller) -> None:
 
 def waiting(village: Village) -> int:
     with village.context.view() as turn:
-        return len(turn.tx.execute(news.select(news.Telling.id).where(news.Telling.sent.is_(None))).all())
+        return len(turn.tx.execute(select(Telling.id).where(Telling.sent.is_(None))).all())
 
 
 # --- people ---
@@ -387,7 +389,7 @@ def test_a_name_is_looked_up_once_and_that_address_is_used(
         looked.append(host)
         return [(2, 1, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr(webhook.socket, "getaddrinfo", lookup)
+    monkeypatch.setattr("socket.getaddrinfo", lookup)
     webhook.post(a_hook(receiver, village, url=f"http://oa.example:{port}/in"), "msg_1", b"{}", 1)
     assert "oa.example" in looked
     assert set(looked) <= {"oa.example", "127.0.0.1"}
