@@ -53,6 +53,7 @@ export async function verifyBundle(bundle: Bundle, trust: Trust, pace: Pace, pro
   const { site } = manifest;
   const findings = new Findings();
   checkArchive(bundle, findings);
+  await pace.step(0);
   await checkManifest(bundle, manifest, trust, proofs, findings, pace);
   pace.begin("rosters", 1);
   const rosters = await checkRosters(bundle, site, trust, proofs, findings);
@@ -84,6 +85,7 @@ async function checkManifest(
   const hostKey = (kid: Uint8Array): Bytes | null => keyIn(kid, trial.last?.fields.hosts ?? []);
   const why = await checkReceipt(bundle, manifest, hostKey, proofs);
   if (why !== null && trial.rosters.size) findings.add(RANK.receipt, RECEIPT, MANIFEST, "manifest_receipt", why);
+  await pace.step(0);
   await checkItems(bundle, manifest, findings, why === null, pace);
   if (!trial.rosters.size) checkSite(bundle, manifest, findings);
 }

@@ -2,7 +2,7 @@
 // unpacked is counted as it comes and not as the archive claims, no path leads anywhere, and what cannot be read is
 // named. What the items mean is for others.
 
-import { Inflate } from "fflate";
+import { Inflate, inflateSync } from "fflate";
 
 import { Bundle, capOf, DIRECTORY_BYTES, FILE_BYTES, ITEMS, MANIFEST, TOTAL_BYTES, Unusable } from "./bundle.ts";
 import type { Pace } from "./pace.ts";
@@ -151,7 +151,11 @@ function packedOf(file: Uint8Array, item: Listed): Uint8Array | string {
   return file.subarray(start, start + item.packed);
 }
 
+const DAMAGED = "its compressed bytes are damaged";
+const OTHER_SIZE = "it has another size than the archive says";
+
 function inflate(packed: Uint8Array, size: number): Uint8Array | string {
+  if (packed.length <= PIECE) return inflateAtOnce(packed, size);
   const content = new Uint8Array(size);
   let filled = 0;
   const stream = new Inflate((piece) => {
@@ -163,9 +167,19 @@ function inflate(packed: Uint8Array, size: number): Uint8Array | string {
       stream.push(packed.subarray(at, at + PIECE), at + PIECE >= packed.length);
     }
   } catch {
-    return "its compressed bytes are damaged";
+    return DAMAGED;
   }
-  return filled === size ? content : "it has another size than the archive says";
+  return filled === size ? content : OTHER_SIZE;
+}
+
+/** The same for the many small ones; what is beyond the given room is not kept. */
+function inflateAtOnce(packed: Uint8Array, size: number): Uint8Array | string {
+  try {
+    const content = inflateSync(packed, { out: new Uint8Array(size + 1) });
+    return content.length === size ? content : OTHER_SIZE;
+  } catch {
+    return DAMAGED;
+  }
 }
 
 const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {

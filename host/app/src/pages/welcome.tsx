@@ -11,6 +11,11 @@ export function Welcome() {
           {say("auth_welcome")}
         </a>
       </p>
+      <p class="soft">
+        <a class="button" href="#/verify">
+          {say("welcome_verify")}
+        </a>
+      </p>
     </Page>
   );
 }

@@ -79,4 +79,6 @@ export const en = {
   failure_storage_full: "This device has no room left; nothing was saved.",
   ...enKeeper, // the keeper's pages; why something was refused
   ...enOfficer, // the officer's pages, and what stands around all pages
+  // the audit
+  welcome_verify: "Verify a bundle.zip, without enrolment",
 };

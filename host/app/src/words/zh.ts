@@ -79,4 +79,6 @@ export const zh: Record<keyof typeof en, string> = {
   failure_storage_full: "本机存储空间不足，内容未能保存。",
   ...zhKeeper, // 印章管理员的页面；为什么被拒绝
   ...zhOfficer, // 审批人的页面，以及各页共有的部分
+  // the audit
+  welcome_verify: "核验 bundle.zip（无需登记）",
 };

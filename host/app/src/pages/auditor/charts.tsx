@@ -1,4 +1,4 @@
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import type { Desk } from "../../desk.ts";
 import { dossier } from "./dossier.ts";
@@ -88,10 +88,12 @@ const HEIGHT = 140;
 /** Bars that stand, one for each month; the same as a table below. */
 function Months({ figures }: { figures: Figure[] }) {
   const most = largest(figures);
+  const scroll = useRef<HTMLDivElement>(null);
+  useEffect(() => scroll.current?.scrollTo(scroll.current.scrollWidth, 0), [figures]); // the newest first
   return (
     <section class="card">
       <h2>{tell("chart_months")}</h2>
-      <div class="scroll" tabIndex={0} role="group" aria-label={tell("chart_months")}>
+      <div ref={scroll} class="scroll" tabIndex={0} role="group" aria-label={tell("chart_months")}>
         <svg width={figures.length * STEP} height={HEIGHT + 50} aria-hidden="true">
           <line x1="0" y1={HEIGHT + 20} x2={figures.length * STEP} y2={HEIGHT + 20} />
           {figures.map(({ label, count }, place) => {
