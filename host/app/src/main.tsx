@@ -1,3 +1,4 @@
+import "./styles.css"; // first: each part's own styles come after it
 import { render } from "preact";
 
 import { readInvitation } from "./core/enrol.ts";
@@ -10,7 +11,6 @@ import { later } from "./ui/later.tsx";
 import { Guard, Shell } from "./ui/shell.tsx";
 import { has } from "./wire/roster.ts";
 import { openAuthorityWords, openWords } from "./words/words.ts";
-import "./styles.css";
 
 const AUDITOR = 3; // the role's number in the roster
 const Auditor = later(async () => (await import("./pages/auditor/auditor.tsx")).Auditor);
