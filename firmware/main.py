@@ -142,7 +142,7 @@ def wire(board: object, me: object, fields: dict, screen: Screen) -> tuple:
     def serial() -> object:
         from sealbox.serial_link import SerialLink
 
-        return SerialLink(board, me, DATA, fields, link.take, outbox.connected, link.serial_lost)
+        return SerialLink(board, me, DATA, fields, link.take, outbox.connected, link.serial_lost, link.mqtt)
 
     link.make_serial = serial
     if "broker" in fields:

@@ -17,7 +17,7 @@ from sealbox.board import ticks_diff
 
 MYPY = False
 if MYPY:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Challenge:
@@ -41,6 +41,9 @@ class Candidate:
         ready = grant.get("ready")
         self.ready = None if ready is None else messages.read(ready, site, (READY,))
         self.judgement = None
+        for decision in self.decisions:
+            if decision["request"] == self.request.reference:
+                decision.fields["request"] = self.request.reference  # one copy for all
 
     def settle(self) -> None:
         """Keep what judging again needs, and no message's bytes: the bay is open, and memory is short."""
@@ -49,12 +52,13 @@ class Candidate:
             message.let_go()
         self.ready = None
 
-    def signed(self, roster: Roster) -> "list[tuple[messages.Message, bytes]]":
+    def signed(self, roster: Roster) -> "Iterator[tuple[messages.Message, bytes]]":
         """Each person's message with the public key the roster has for its kid. Raises Refused: unknown_signer."""
         people = [self.request] + self.decisions + self.substitutes
         if self.ready is not None:
             people.append(self.ready)
-        return [(message, roster.signer(message.kid)[1]) for message in people]
+        for message in people:
+            yield message, roster.signer(message.kid)[1]
 
 
 class Gate:
@@ -105,10 +109,12 @@ class Gate:
             raise Refused(errors.NO_ROSTER)
         host = self.roster.host(grant.kid)
         candidate = Candidate(grant, self.site)
-        candidate.signed(self.roster)
+        for _ in candidate.signed(self.roster):
+            pass  # everybody is known, before anything is computed
         self._check_challenge(candidate)
         grant.check(host, verify, True)
         self.decide(candidate)
+        candidate.judgement = None  # to be made again after the last signature, and memory is short until then
         return candidate
 
     def decide(self, candidate: Candidate) -> int:

@@ -30,7 +30,7 @@ from sealbox.ed25519 import REMEMBERED_KEYS
 from sealbox.gate import check_signatures
 from sealbox.rate import Rate
 
-_LARGE = const(3072)  # what is checked of more than this takes the memory of the remembered keys
+_LARGE = const(1536)  # what is checked of more than this takes the memory of the remembered keys
 _TYPES = (GRANT, DECISION, FINISH, ROSTER, TIME, RESET, ACK, CREDENTIALS)
 
 
@@ -88,6 +88,7 @@ class Intake:
             self._refuse(Refused(errors.FLASH_FAILED), message)
         except MemoryError:
             message = None
+            self._crypto.forget()  # when it is sent again, there is more
             gc.collect()
             self._refuse(Refused(errors.TOO_LARGE, "for the memory there is"), None)
 

@@ -73,6 +73,14 @@ class MqttLink(Link):
         """Connect and stay connected until cancelled; the broker then publishes the empty status."""
         await self._client.run()
 
+    def lend(self) -> "memoryview | None":
+        """The client's room for one message, None while one is in it."""
+        return self._client.lend()
+
+    def give_back(self, room: memoryview) -> None:
+        """The room that was lent is not used any more."""
+        self._client.give_back(room)
+
     async def publish(self, channel: int, payload: bytes, retain: bool = False):
         """Take a message for OUT or STATUS; waits while too many are unacknowledged."""
         return await self._client.publish(self._topics[channel], payload, retain)

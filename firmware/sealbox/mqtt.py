@@ -25,6 +25,7 @@ from sealbox.mqtt_inflight import Inflight, Outgoing
 from sealbox.mqtt_wire import MqttError, PacketReader
 
 MAX_PAYLOAD = const(8192)
+ROOM = const(8196)  # bytes: for a payload, or for a frame of the serial line with its check
 CONNECT_TIMEOUT_MS = const(15000)
 # A connection that lasted this long was a good one: the next delay starts small again.
 STABLE_MS = const(10000)
@@ -70,7 +71,7 @@ class MqttClient:
         ack_timeout_ms=60000,
     ):
         self.connected = False
-        self._payload = memoryview(bytearray(MAX_PAYLOAD))  # made once: later, memory may have no such piece
+        self._room = memoryview(bytearray(ROOM))  # made once: later, memory may have no such piece
         self._address = (host, port)
         self._tls = tls
         self._hello = wire.connect(client_id, keepalive_s, clean, will, user)
@@ -116,6 +117,17 @@ class MqttClient:
         last = self._inflight.last()
         if last is not None:
             await last.wait()
+
+    # --- its room for one message ---
+
+    def lend(self) -> "memoryview | None":
+        """The room for one message, None while one is in it; without it, a message takes memory while it is here."""
+        room, self._room = self._room, None
+        return room
+
+    def give_back(self, room: memoryview) -> None:
+        """The room that was lent is not used any more."""
+        self._room = room
 
     # --- connecting ---
 
@@ -311,16 +323,21 @@ class MqttClient:
         if topic is None:
             await reader.skip(length)
         packet_id = await reader.number() if qos else 0
-        if topic is None or size > MAX_PAYLOAD:
-            await reader.skip(size)
-            self._log("mqtt: dropped a message of {} bytes".format(size))
-            if topic is not None and self._on_oversized is not None and not first & 1:
-                await self._deliver(self._on_oversized, topic.decode())
-        else:
-            payload = self._payload[:size]
-            await reader.fill(payload)
-            if not first & 1 or self._retained:
-                await self._deliver(self._on_message, topic.decode(), payload, bool(first & 1))
+        room = self.lend()
+        try:
+            payload = None if topic is None else _part(room, size)
+            if payload is None:
+                await reader.skip(size)
+                self._log("mqtt: dropped a message of {} bytes".format(size))
+                if topic is not None and self._on_oversized is not None and not first & 1:
+                    await self._deliver(self._on_oversized, topic.decode())
+            else:
+                await reader.fill(payload)
+                if not first & 1 or self._retained:
+                    await self._deliver(self._on_message, topic.decode(), payload, bool(first & 1))
+        finally:
+            if room is not None:
+                self._room = room
         if qos:
             if len(self._control) > MAX_CONTROL:
                 raise MqttError("the broker does not read")
@@ -332,6 +349,19 @@ class MqttClient:
         work = self._call(handler, *args)
         if work is not None:
             await work
+
+
+def _part(room: "memoryview | None", size: int) -> "memoryview | None":
+    """So much of the room, or of memory when that is lent; None when there is not so much."""
+    if size > MAX_PAYLOAD:
+        return None
+    if room is None:
+        collect()
+        try:
+            room = memoryview(bytearray(size))
+        except MemoryError:
+            return None
+    return room[:size]
 
 
 def _writable(link):

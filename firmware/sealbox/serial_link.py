@@ -28,7 +28,8 @@ class SerialLink(Link):
     """The link over the console. ``fields``: the `provision` item that the box was set up with, None before.
 
     ``told`` is set once it was told them over this line; before, there are no messages. ``connected`` says whether
-    somebody at the other end carries them; on_lost() hears when they no longer do.
+    somebody at the other end carries them; on_lost() hears when they no longer do. ``lender`` is the link whose room
+    for one message is used while somebody speaks here: there is one such piece of memory.
     """
 
     acknowledged = True  # what `publish` returns is this link: what was written is gone
@@ -42,6 +43,7 @@ class SerialLink(Link):
         on_message: object = None,
         on_connect: object = None,
         on_lost: object = None,
+        lender: object = None,
     ) -> None:
         self.connected = False
         self.fields = fields
@@ -56,6 +58,9 @@ class SerialLink(Link):
         self._small = fields is not None  # in use, a whole message's room is taken when somebody is there
         self._lines = frames.Reader(_SMALL if self._small else frames.BODY)
         self._heard = 0
+        self._lender = lender
+        self._lent = None
+        self._busy = False  # with a message, which may be in what was lent
 
     async def run(self, data: bytes = b"") -> None:
         """Answer, and carry messages while somebody does so at the other end, until cancelled; ``data`` came first."""
@@ -63,8 +68,10 @@ class SerialLink(Link):
         try:
             while True:
                 for body in self._lines.feed(data):
+                    self._busy = True
                     await self._take(body)
                     self._heard = ticks_ms()
+                    self._busy = False
                 data = await self._in.read(_READ) or b""
                 if not data:
                     await asyncio.sleep_ms(_NOBODY_MS)
@@ -90,8 +97,9 @@ class SerialLink(Link):
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep_ms(_LOOK_MS)
-            if self.connected and ticks_diff(ticks_ms(), self._heard) >= GONE_MS:
+            if not self._busy and ticks_diff(ticks_ms(), self._heard) >= GONE_MS:
                 self._lose()
+                self._give_back()
 
     def _lose(self) -> None:
         if self.connected:
@@ -118,6 +126,10 @@ class SerialLink(Link):
             number, fields = messages.read_item(body)
             if "public" in fields:
                 return None  # what a box says: a line that sends our own words back
+            if self._small and self._lender is not None:
+                self._lent = self._lent or self._lender.lend()
+                if self._lent is None:
+                    return None  # a message is in it; who said `hello` says it again
             refused = self._greet(fields.get("site")) if number == HELLO else self._provision(body, fields)
         except DecodeError as error:
             refused = error.reason
@@ -130,7 +142,7 @@ class SerialLink(Link):
 
     def _greet(self, site: "bytes | None") -> int:
         """Somebody asks who we are, or says that they carry this site's messages; the reason why not, or 0."""
-        if not self._make_room():
+        if self._small and not self._make_room():
             return errors.TOO_LARGE
         if site is None:
             self._lose()  # who asks begins anew
@@ -142,16 +154,22 @@ class SerialLink(Link):
         return 0
 
     def _make_room(self) -> bool:
-        """Room for a whole message; kept from then on."""
-        if self._small:
-            collect()
-            try:
-                self._lines.resize(frames.BODY)
-            except MemoryError:
-                print("serial: no memory for messages")
-                return False
-            self._small = False
+        """Room for a whole message, as long as somebody is there."""
+        collect()
+        try:
+            self._lines.resize(frames.BODY, self._lent)
+        except MemoryError:
+            print("serial: no memory for messages")
+            return False
+        self._small = False
         return True
+
+    def _give_back(self) -> None:
+        if self._lent is not None:
+            self._lines.resize(_SMALL)
+            self._small = True
+            self._lender.give_back(self._lent)
+            self._lent = None
 
     def _provision(self, body: memoryview, fields: dict) -> int:
         from sealbox.console import accept  # rarely needed

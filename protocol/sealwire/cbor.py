@@ -11,7 +11,7 @@ from sealwire.errors import DecodeError
 
 MYPY = False
 if MYPY:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 _UINT = 0
@@ -46,44 +46,45 @@ def encode(value: "Any") -> bytes:
     Raises TypeError for another type, and ValueError for a value that the profile cannot carry.
     """
     out = bytearray()
-    _encode(value, out, 0)
+    encode_to(out.extend, value)
     return bytes(out)
 
 
-def _encode(value: "Any", out: bytearray, depth: int) -> None:
+def encode_to(put: "Callable[[bytes], object]", value: "Any", depth: int = 0) -> None:
+    """The same piece by piece, as for a hash: a box has no room for all of it at once."""
     if isinstance(value, bool):
         raise TypeError("no booleans on the wire")
     if isinstance(value, int):
-        out.extend(head(_UINT, value))
+        put(head(_UINT, value))
     elif isinstance(value, (bytes, bytearray, memoryview)):
-        out.extend(head(_BYTES, len(value)))
-        out.extend(value)
+        put(head(_BYTES, len(value)))
+        put(value)
     elif isinstance(value, str):
         data = value.encode()
         if not valid_text(data):
             raise ValueError("text that the wire does not carry")
-        out.extend(head(_TEXT, len(data)))
-        out.extend(data)
+        put(head(_TEXT, len(data)))
+        put(data)
     elif isinstance(value, (list, tuple, dict)):
         if depth == limits.DEPTH:
             raise ValueError("nested too deep")
         if isinstance(value, dict):
-            _encode_map(value, out, depth + 1)
+            _encode_map(put, value, depth + 1)
         else:
-            out.extend(head(_ARRAY, len(value)))
+            put(head(_ARRAY, len(value)))
             for item in value:
-                _encode(item, out, depth + 1)
+                encode_to(put, item, depth + 1)
     else:
         raise TypeError("no such type on the wire")
 
 
-def _encode_map(value: "dict[int, Any]", out: bytearray, depth: int) -> None:
-    out.extend(head(_MAP, len(value)))
+def _encode_map(put: "Callable[[bytes], object]", value: "dict[int, Any]", depth: int) -> None:
+    put(head(_MAP, len(value)))
     for key in sorted(value):
         if isinstance(key, bool) or not isinstance(key, int) or not 0 <= key <= limits.KEY:
             raise ValueError("map keys are 0 to 23")
-        out.append(key)
-        _encode(value[key], out, depth)
+        put(bytes((key,)))
+        encode_to(put, value[key], depth)
 
 
 def read_head(data: bytes, at: int) -> "tuple[int, int, int]":

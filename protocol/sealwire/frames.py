@@ -73,9 +73,12 @@ class Reader:
         self.skipped = 0
         self.resize(body)
 
-    def resize(self, body: int) -> None:
-        """Take bodies up to another length from the next zero byte on. Raises MemoryError, and nothing is changed."""
-        self._buffer = memoryview(bytearray(body + 4))
+    def resize(self, body: int, room: "memoryview | None" = None) -> None:
+        """Take bodies up to another length from the next zero byte on. Raises MemoryError, and nothing is changed.
+
+        ``room`` is used instead of a buffer of its own; it has 4 bytes more than the longest body.
+        """
+        self._buffer = memoryview(bytearray(body + 4)) if room is None else room
         self._forget()
 
     def feed(self, data: bytes) -> "Iterator[memoryview]":

@@ -482,7 +482,9 @@ def site_code(site: bytes, authority: "list[bytes]", threshold: int) -> str:
 
 def rule_digest(rule: "dict[str, Any]") -> bytes:
     """How a request names its rule: the SHA-256 of the rule's encoding in the roster."""
-    return hashlib.sha256(cbor.encode(to_row(_rule(), rule))).digest()
+    digest = hashlib.sha256()
+    cbor.encode_to(digest.update, to_row(_rule(), rule))
+    return digest.digest()
 
 
 def has(mask: int, number: int) -> bool:
