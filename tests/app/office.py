@@ -13,15 +13,17 @@ import httpx
 from playwright.sync_api import Locator, Page, expect
 from sealhost.client.api import sign_in_text
 from sealwire import cose, messages
+from sealwire.messages import Message
 
 from tests.app.browsers import Phone
 from tests.system.site import Site
 
 
-def invitation(site: Site, name: str) -> str:
+def invitation(site: Site, name: str, authority: bytes | None = None) -> str:
     """The path of a link as an authority without an app would write it."""
+    key = authority or site.people.authority.public_key
     fields = {
-        "site": site.site.hex(), "authority": site.people.authority.public_key.hex(), "threshold": 1,
+        "site": site.site.hex(), "authority": key.hex(), "threshold": 1,
         "token": os.urandom(16).hex(), "name": name, "host": "",
     }  # fmt: skip
     return "#/enrol/" + quote(urlencode(fields), safe="")
@@ -128,10 +130,14 @@ def enrol(phone: Phone, link: str) -> str:
     return code
 
 
+def newest_roster(site: Site) -> Message:
+    """The newest roster that was published."""
+    return max(site.ear.heard(messages.ROSTER), key=lambda one: int(one["version"]))
+
+
 def person_named(site: Site, name: str) -> dict[str, Any]:
-    """Somebody's row of the roster that the host holds."""
-    newest = max(site.ear.heard(messages.ROSTER), key=lambda one: int(one["version"]))
-    return next(dict(person) for person in newest["people"] if person["name"] == name)
+    """Somebody's row of it."""
+    return next(dict(person) for person in newest_roster(site)["people"] if person["name"] == name)
 
 
 def person_number(site: Site, name: str) -> int:

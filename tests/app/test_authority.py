@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Playwright, expect
-from sealwire import chain, cose
+from sealwire import chain, cose, messages
 
 from tests.app.browsers import Phone
-from tests.app.office import Office, Phones, enrol, invitation, person_named, person_number, put_details
+from tests.app.office import Office, Phones, enrol, invitation, newest_roster, person_named, person_number, put_details
 from tests.system.site import Site
 
 
@@ -70,6 +70,21 @@ def test_a_stranger_without_a_link_of_this_browser_is_marked_as_such(
 ) -> None:
     code = enrol(phone("stranger"), invitation(app_site, "书记"))
     expect(office.waiting(code).get_by_text("不是本浏览器发出的链接")).to_be_visible()
+
+
+def test_a_link_that_knows_one_authority_key_finds_the_way_to_a_roster_by_another(
+    app_site: Site, office: Office, phone: Phones
+) -> None:
+    one = phone("late")
+    code = enrol(one, invitation(app_site, "周末", authority=office.key))
+    one.page.goto("about:blank")
+    office.accept(code, "审批人")
+    office.sign()
+    app_site.version += 1
+    fields = {**newest_roster(app_site).fields, "version": app_site.version}
+    assert app_site.tell("authority", app_site.people.sign("authority", messages.ROSTER, **fields)) == "accepted"
+    one.open()
+    expect(one.page.get_by_text("没有等待您审批的申请")).to_be_visible()
 
 
 SIGN = """(payload) => new Promise((done) => {

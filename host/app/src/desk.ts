@@ -95,7 +95,7 @@ export class Desk {
     } catch (error) {
       if (!(error instanceof Failure) && !(error instanceof Refusal)) throw error;
       const said = error instanceof Failure && error.key === "sign_in_refused" ? String(error.values.error) : "";
-      if (said) this.barred.value = BARRED.includes(said);
+      if (said) this.barred.value = this.trust.version > 0 && BARRED.includes(said); // before, the host may not know the site
     } finally {
       this.looking = false;
     }

@@ -4,6 +4,7 @@
 import { concat, fromHex, sha256, toHex, utf8, type Bytes } from "../wire/bytes.ts";
 import { limits } from "../wire/definitions.ts";
 import { compareClock } from "./clock.ts";
+import { Refusal } from "../wire/errors.ts";
 import { Failure } from "./failure.ts";
 import { sign } from "./keys.ts";
 import type { Trust } from "./trust.ts";
@@ -58,10 +59,10 @@ export class Api {
   }
 
   /** The messages of each roster after a version, oldest first. */
-  async rostersSince(version: number): Promise<Bytes[][]> {
+  async rostersSince(version: number): Promise<{ version: number; raws: Bytes[] }[]> {
     const path = `${this.site}/roster?since=${version}`;
-    const answer = await this.json<{ rosters: { messages: string[] }[] }>("GET", path, { anyHost: true });
-    return answer.rosters.map((roster) => roster.messages.map(fromBase64));
+    const answer = await this.json<{ rosters: { version: number; messages: string[] }[] }>("GET", path, { anyHost: true });
+    return answer.rosters.map(({ version: one, messages }) => ({ version: one, raws: messages.map(fromBase64) }));
   }
 
   /** Brings the held roster up to date, by way of those in between where the newest does not follow. */
@@ -70,13 +71,25 @@ export class Api {
     try {
       return await this.trust.takeRoster(await this.roster());
     } catch (error) {
-      for (;;) {
-        const between = await this.rostersSince(this.trust.version);
+      for (let since = before; ; ) {
+        const between = await this.rostersSince(since);
         if (!between.length) break;
-        for (const raws of between) await this.trust.takeRoster(raws);
+        for (const { version, raws } of between) {
+          await this.take(raws);
+          since = Math.max(since + 1, version);
+        }
       }
       if (this.trust.version === before) throw error;
       return true;
+    }
+  }
+
+  private async take(raws: Bytes[]): Promise<void> {
+    try {
+      await this.trust.takeRoster(raws);
+    } catch (refusal) {
+      // An invitation names the authority of its own day: rosters that an earlier one signed mean nothing to it.
+      if (this.trust.version || !(refusal instanceof Refusal)) throw refusal;
     }
   }
 
