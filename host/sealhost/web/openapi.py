@@ -172,7 +172,9 @@ def _site_paths() -> dict[str, Any]:
     return {
         f"{site}/blobs/{{digest}}": {
             "get": _of_site("A file: salt and content.", _BYTES, 404, path=digest),
-            "put": _of_site("Keep a file.", _json(_object(digest=_hex(32))), 413, 429, status=201, path=digest, body=_BYTES),
+            "put": _of_site(
+                "Keep a file.", _json(_object(digest=_hex(32))), 413, 429, status=201, path=digest, body=_BYTES
+            ),
         },
         f"{site}/roster": {"get": _of_site("The roster.", _json(_ref("Roster")), 404, query=since)},
         f"{site}/rosters/waiting": {
