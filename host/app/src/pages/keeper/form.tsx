@@ -90,12 +90,15 @@ function Fields({ at, form, matters, change, done }: Parts) {
     if (matter) void placesFor(at.trust, matter.code).then((found) => setPlaces(matter.abolished ? [] : found));
   }, [at, matter]);
   const place = places?.find((one) => placeKey(one) === form.place) ?? (places?.length === 1 ? places[0] : undefined);
+  const only = place && form.place !== placeKey(place) ? placeKey(place) : "";
+  useEffect(() => {
+    if (only) change({ place: only }); // there is but one seal for it: nothing to choose
+  }, [only]);
   if (!matter) return <ChooseMatter matters={matters} choose={({ code }) => change({ matter: code, place: "" })} />;
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        if (place && form.place !== placeKey(place)) change({ place: placeKey(place) });
         done();
       }}
     >
