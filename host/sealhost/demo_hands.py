@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -96,10 +97,11 @@ class Hands:
     def _do(self, what: str, bay: int) -> Any:
         """Raises KeyError for what hands cannot do, BoxError for what the box does not let them do."""
         box = self._box
-        if bay:
-            return {"press": box.press, "jam": box.jam, "unjam": box.unjam}[what](bay)
-        cut, give, button = box.cut_power, box.power_on, box.press_button
-        return {"cut-power": cut, "give-power": give, "button": button, "tamper": box.tamper}[what]()
+        whole: dict[str, Callable[[], object]] = {
+            "cut-power": box.cut_power, "give-power": box.power_on, "button": box.press_button, "tamper": box.tamper,
+        }  # fmt: skip
+        of_bay: dict[str, Callable[[int], object]] = {"press": box.press, "jam": box.jam, "unjam": box.unjam}
+        return of_bay[what](bay) if bay else whole[what]()
 
     def _name(self, asked: BaseHTTPRequestHandler) -> str | None:
         """What is asked for below the secret; None for anybody who does not know it, or asks by another name."""
