@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from sealhost.client.api import Api
+from sealhost.client.errors import ClientError
+from sealhost.client.profile import Kept, Profile
+from sealhost.client.profile import Settings as ClientSettings
 from sealhost.config import FILE_NAME, Settings
 from sealhost.services.access import Access
 from sealhost.services.host import Host
@@ -13,7 +17,9 @@ from sealhost.services.views import Views
 from sealhost.signing import keys
 from sealhost.store.database import Database
 from sealhost.upkeep import UpkeepError, archive
-from sealwire import messages
+from sealhost.web.api import create_app
+from sealhost.web.server import WebServer
+from sealwire import errors, messages
 
 from tests.databases import Cluster
 from tests.host.village import DAY, Village, rule
@@ -141,6 +147,34 @@ def test_sign_in_tells_of_the_restore_once_it_happened(
     lacks = Access(village.context).lacks()
     assert lacks is not None
     assert made - 7200 <= int(lacks["since"]) <= made
+
+
+def test_people_send_again_once_what_a_restored_host_lacks(
+    village: Village, database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+):
+    settings = home_of(tmp_path / "home", village, database_url)
+    archive.create(settings, "", tmp_path / "file", None, village.now)
+    go_back(village, tmp_path / "file", tmp_path, request)
+    server = WebServer(create_app(Access(village.context), village.views, lambda: {"ok": True}), "127.0.0.1", 0)
+    server.start()
+    (tmp_path / "keeper").mkdir()
+    trusted = ClientSettings(village.site, (village.authority.public_key,), 1, host_url=server.url)
+    profile = Profile(tmp_path / "keeper", trusted, village.keys["keeper"])
+    kept = Kept(b"\1" * 32, "request", b"raw", (), village.now)
+    profile.queue(kept)
+    profile.settle(kept, errors.ACCEPTED)
+    try:
+        with Api(profile, lambda: [bytes(16)]) as elsewhere, pytest.raises(ClientError, match="roster"):
+            elsewhere.requests()
+        assert profile.waiting() == []
+        for expected in ([kept], []):  # at the first sign-in after the restore, and never again
+            with Api(profile, lambda: [village.host.kid]) as api:
+                api.requests()
+            assert profile.waiting() == expected
+            for waiting in expected:
+                profile.settle(waiting, errors.ACCEPTED)
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,44 @@ def test_a_file_that_another_message_needs_too_stays(site: Site) -> None:
         profile.queue(kept, {"cd" * 32: b"body"})
     profile.settle(items[0], 0)
     assert profile.blob("cd" * 32) == b"body"
+
+
+def test_what_was_accepted_is_sent_again_with_its_files_and_stays_accepted(site: Site) -> None:
+    profile = site.profiles[KEEPER]
+    made = int(time.time())
+    kinds = ("request", "ready", "report")
+    items = [
+        Kept(bytes([number]) * 32, kind, b"raw", (), made + number, (f"{number:02d}" * 32,))
+        for number, kind in enumerate(kinds)
+    ]
+    refused = Kept(b"\x09" * 32, "finish", b"raw", (), made + 9)
+    for kept in (*items, refused):
+        profile.queue(kept, dict.fromkeys(kept.blobs, b"body"))
+        profile.settle(kept, 0 if kept is not refused else 80)
+    assert profile.waiting() == []
+    assert [kept.kind for kept in profile.again(made + 1)] == ["report"]
+    assert [kept.kind for kept in profile.again(made)] == ["request", "report"]
+    assert [profile.blob(kept.blobs[0]) for kept in items] == [b"body", None, b"body"]
+    for kept in profile.waiting():
+        profile.settle(kept, 80)
+    assert {kept.kind: kept.result for kept in profile.signed()} == {
+        "request": 0,
+        "ready": 0,
+        "report": 0,
+        "finish": 80,
+    }
+
+
+def test_files_of_what_was_sent_long_ago_are_forgotten(site: Site) -> None:
+    profile = site.profiles[KEEPER]
+    for number in (1, 2):
+        kept = Kept(bytes([number]) * 32, "request", b"raw", (), number, (f"{number:02d}" * 32,))
+        profile.queue(kept, {kept.blobs[0]: b"body"})
+        profile.settle(kept, 0)
+        path = profile.home / "sent" / f"{kept.blobs[0]}.blob"
+        os.utime(path, (time.time() - 15 * 86400,) * 2)
+    profile.settle(kept, 0)
+    assert list((profile.home / "sent").glob("*.blob")) == []
 
 
 def test_a_damaged_file_in_the_folder_is_named(site: Site) -> None:

@@ -1,5 +1,6 @@
 """A host brought back from a backup beside a real box: the box sends what the backup lacks, and work goes on."""
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -52,4 +53,9 @@ def test_box_sends_its_log_again_to_a_host_that_lost_it_and_obeys_it_further(
         site.approve(waiting, "second")
         site.use(waiting)
         assert (site.box.openings(BAY), site.box.impressions(BAY)) == (2, 4)
+        # The first grant's own bytes are lost: nobody but the host had them, and an auditor is told.
+        key = site.people.authority.public_key.hex()
+        said = CliRunner().invoke(app, ["verify", str(site.export()), "--authority", key, "--json"])
+        (finding,) = json.loads(said.stdout)["findings"]
+        assert (finding["check"], "names this grant" in finding["why"]) == ("message_missing", True)
         assert [entry["request"] for entry in site.entries(chain.INTENT)] == [used.reference, waiting.reference]
