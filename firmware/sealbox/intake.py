@@ -73,6 +73,7 @@ class Intake:
                 raise DecodeError(errors.TOO_LARGE)
             if len(raw) > _LARGE:
                 self._crypto.forget()
+                gc.collect()  # in one piece, as far as may be
             if messages.is_item(raw):
                 self._item(raw)
                 return

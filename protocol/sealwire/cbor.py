@@ -50,7 +50,7 @@ def encode(value: "Any") -> bytes:
     return bytes(out)
 
 
-def encode_to(put: "Callable[[bytes], object]", value: "Any", depth: int = 0) -> None:
+def encode_to(put: "Callable[[Any], object]", value: "Any", depth: int = 0) -> None:
     """The same piece by piece, as for a hash: a box has no room for all of it at once."""
     if isinstance(value, bool):
         raise TypeError("no booleans on the wire")
@@ -78,7 +78,7 @@ def encode_to(put: "Callable[[bytes], object]", value: "Any", depth: int = 0) ->
         raise TypeError("no such type on the wire")
 
 
-def _encode_map(put: "Callable[[bytes], object]", value: "dict[int, Any]", depth: int) -> None:
+def _encode_map(put: "Callable[[Any], object]", value: "dict[int, Any]", depth: int) -> None:
     put(head(_MAP, len(value)))
     for key in sorted(value):
         if isinstance(key, bool) or not isinstance(key, int) or not 0 <= key <= limits.KEY:
