@@ -16,7 +16,7 @@ from sealhost.services.host import Host
 from sealhost.services.views import Views
 from sealhost.signing import keys
 from sealhost.store.database import Database
-from sealhost.upkeep import UpkeepError, archive
+from sealhost.upkeep import UpkeepError, archive, settings_of
 from sealhost.web.api import create_app
 from sealhost.web.server import WebServer
 from sealwire import errors, messages
@@ -32,7 +32,7 @@ def home_of(folder: Path, village: Village, url: str) -> Settings:
     folder.mkdir()
     (folder / FILE_NAME).write_text(f"database_url = {json.dumps(url)}\n", encoding="utf-8")
     keys.create(folder / "host.key")
-    return Settings(home=folder)
+    return settings_of(folder)
 
 
 def move(village: Village, url: str) -> None:
@@ -188,7 +188,7 @@ def made(tmp_path: Path) -> Settings:
     (home / "ca" / "issued").mkdir(parents=True)
     (home / "ca" / "index.json").write_bytes(b"{}")
     (home / "ca" / "issued" / "1.pem").write_bytes(b"certificate")
-    settings = Settings(home=home)
+    settings = settings_of(home)
     database = Database(settings.database)
     database.upgrade()
     database.close()
