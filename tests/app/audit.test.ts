@@ -92,8 +92,11 @@ test("each filter of the ledger leaves what fits, newest first", () => {
 
 test("requests that findings speak of are suspect", () => {
   const [one, other] = ["a1".repeat(32), "b2".repeat(32)];
-  const finding = { path: `messages/${one}.cose`, subject: other, check: "", why: "" };
-  assert.deepEqual([...suspects([finding])].sort(), [one, other]);
+  const found = [
+    { path: `messages/${one}.cose`, subject: "", check: "", why: "" },
+    { path: "log", subject: "entry 7", check: "", why: "" },
+  ];
+  assert.deepEqual([...suspects(found, (path, seq) => (path === "log" && seq === 7 ? other : ""))].sort(), [one, other]);
 });
 
 test("charts count openings per month without gaps, and the rest of the matters together", () => {

@@ -3,10 +3,9 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Desk } from "../../desk.ts";
 import { dossier } from "./dossier.ts";
 import { casesBySort, median, outcomes, perMatter, perMonth, spread, STEPS, type Figure } from "./figures.ts";
-import { suspects } from "./filters.ts";
 import { AuditPage } from "./parts.tsx";
 import { Save } from "./save.tsx";
-import { decisionTimes } from "./story.ts";
+import { decisionTimes, suspectsOf } from "./story.ts";
 import { tell, tellOf, tellSpan, type Key } from "./tell.ts";
 
 /** A few plain pictures of the ledger; each number stands beside its bar. */
@@ -17,7 +16,7 @@ export function ChartsPage({ at }: { at: Desk | null }) {
   if (!open || !lines.length) {
     return <AuditPage title={tell("charts")} tab="charts">{open && <p class="soft">{tell("charts_none")}</p>}</AuditPage>;
   }
-  const cases = casesBySort(lines, suspects(open.result.findings));
+  const cases = casesBySort(lines, suspectsOf(open.result));
   const steps = [...STEPS, "more"].map((step) => tellOf("within", step));
   const took = spread(times).map((count, at) => ({ label: steps[at] as string, count }));
   return (

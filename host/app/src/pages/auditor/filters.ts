@@ -46,11 +46,15 @@ export function chosen(lines: LedgerLine[], filters: Filters, suspect: (line: Le
     .reverse();
 }
 
-/** The requests, by reference, that findings speak of by name. */
-export function suspects(findings: Finding[]): Set<string> {
+/** The requests, by reference, that findings speak of: by name, or by an entry of a log. `requestAt` says what request
+ * the entry of this log (its path) and seq is about, "" for none. */
+export function suspects(findings: Finding[], requestAt: (path: string, seq: number) => string): Set<string> {
   const found = new Set<string>();
   for (const { subject, path } of findings) {
     for (const text of [subject, path]) for (const [reference] of text.matchAll(/[0-9a-f]{64}/g)) found.add(reference);
+    const [, seq] = /^entry ([0-9]+)$/.exec(subject) ?? [];
+    const request = seq ? requestAt(path, Number(seq)) : "";
+    if (request) found.add(request);
   }
   return found;
 }

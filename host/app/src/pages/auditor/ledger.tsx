@@ -6,9 +6,10 @@ import type { Desk } from "../../desk.ts";
 import { sayTime } from "../../words/words.ts";
 import { Whole } from "./checks.tsx";
 import { dossier } from "./dossier.ts";
-import { chosen, NO_FILTERS, peopleOf, placeOf, suspects, type Filters } from "./filters.ts";
+import { chosen, NO_FILTERS, peopleOf, placeOf, type Filters } from "./filters.ts";
 import { AuditPage } from "./parts.tsx";
 import { Save } from "./save.tsx";
+import { suspectsOf } from "./story.ts";
 import { join, tell, tellOf } from "./tell.ts";
 
 const AT_ONCE = 100;
@@ -20,13 +21,13 @@ const filters = signal<Filters>(NO_FILTERS);
 export function LedgerPage({ at }: { at: Desk | null }) {
   const open = dossier.value;
   const [most, setMost] = useState(AT_ONCE);
-  const suspect = useMemo(() => suspects(open?.result.findings ?? []), [open]);
+  const suspect = useMemo(() => (open ? suspectsOf(open.result) : new Set<string>()), [open]);
   if (!open) return <AuditPage title={tell("ledger")} tab="ledger">{null}</AuditPage>;
   const all = open.result.ledger;
   const lines = chosen(all, filters.value, (line) => suspect.has(line.request));
   return (
     <AuditPage title={tell("ledger")} tab="ledger">
-      {!open.result.ok && <a href="#/auditor/checks"><Whole result={open.result} /></a>}
+      {!open.result.ok && <Whole result={open.result} />}
       {all.length > 0 && <FilterForm lines={all} />}
       {all.length > 0 && <p role="status" class="soft">{tell("shown", { count: lines.length, all: all.length })}</p>}
       {all.length === 0 && <p class="soft">{tell("none_yet")}</p>}

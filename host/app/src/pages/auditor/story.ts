@@ -14,6 +14,7 @@ import { ENTRY, MESSAGE } from "../../wire/definitions.ts";
 import type { Message } from "../../wire/messages.ts";
 import type { Rule } from "../../wire/roster.ts";
 import { Refusal } from "../../wire/errors.ts";
+import { suspects } from "./filters.ts";
 
 /** What was checked of something: held, failed, or could not be looked at. */
 export type Mark = "ok" | "bad" | "open";
@@ -213,6 +214,15 @@ class Teller {
 
 function check(mark: Mark, name: Check["name"], number: number): Check {
   return { mark, name, number, finding: null };
+}
+
+/** The requests that findings of a verification speak of. */
+export function suspectsOf(result: Result): Set<string> {
+  const logs = new Map([...result.papers.logs.values()].map((log) => [log.path, log]));
+  return suspects(result.findings, (path, seq) => {
+    const entry = logs.get(path)?.entries[seq - 1];
+    return entry && entry.kind !== ENTRY.state ? hex(entry, "request") : "";
+  });
 }
 
 /** Seconds from each request to the decision that settled it; requests without one are left out. */
