@@ -85,6 +85,24 @@ def test_a_link_that_knows_one_authority_key_finds_the_way_to_a_roster_by_anothe
     assert app_site.tell("authority", app_site.people.sign("authority", messages.ROSTER, **fields)) == "accepted"
     one.open()
     expect(one.page.get_by_text("没有等待您审批的申请")).to_be_visible()
+    office.page.reload()
+    expect(office.go().get_by_text(f"名册第 {app_site.version} 版")).to_be_visible()
+
+
+def test_a_browser_that_missed_a_roster_does_not_sign_over_it(app_site: Site, office: Office, phone: Phones) -> None:
+    office.accept(enrol(phone("next"), office.invite("郑重")), "审计人员")
+    page = office.review()
+    expect(page.get_by_role("button", name=f"签署第 {app_site.version + 1} 版")).to_be_enabled()
+    app_site.version += 1
+    fields = {**newest_roster(app_site).fields, "version": app_site.version}
+    assert app_site.tell("authority", app_site.people.sign("authority", messages.ROSTER, **fields)) == "accepted"
+    # Its own look for newer rosters may come first: then the button has moved on by itself.
+    press = "(text) => [...document.querySelectorAll('button')].find((one) => one.textContent === text)?.click()"
+    page.evaluate(press, f"签署第 {app_site.version} 版")
+    expect(page.get_by_text(f"别处签署了第 {app_site.version} 版")).to_be_visible()
+    expect(page.get_by_role("button", name=f"签署第 {app_site.version + 1} 版")).to_be_enabled()
+    office.sign()
+    assert person_named(app_site, "郑重")["number"]
 
 
 SIGN = """(payload) => new Promise((done) => {

@@ -3,7 +3,7 @@
 // A version that may have reached a host is never signed again with other content. All that is signed goes through the
 // desk, which keeps it until the host's receipt.
 
-import type { Desk } from "../../desk.ts";
+import { news, type Desk } from "../../desk.ts";
 import { equal, sha256, toHex, type Bytes } from "../../wire/bytes.ts";
 import { keyId } from "../../wire/cose.ts";
 import { MESSAGE } from "../../wire/definitions.ts";
@@ -49,7 +49,7 @@ async function paper(profile: Profile, number: number, fields: Fields): Promise<
 export function signDraft(at: Desk, draft: Draft, shown: number): Promise<Paper[]> {
   return navigator.locks.request(LOCK, async () => {
     const { profile } = at.trust;
-    await at.api.refresh().catch(passOver);
+    if (await at.api.refresh().catch(passOver)) news.value++;
     if ((await nextVersion(at.store, profile.site, "roster", at.trust.version)) !== shown) throw new Failure("meanwhile_signed");
     const papers: Paper[] = [];
     let { matters } = draft.fields;
