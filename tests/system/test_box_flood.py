@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from sealwire import chain, limits, messages
@@ -61,12 +61,14 @@ def noise(stage: Stage, seed: int) -> Iterator[bytes]:
         yield mutated(rng, rng.choice(good))
 
 
-def use_once(stage: Stage, number: int, bad: Iterator[bytes], count: int) -> None:
-    """A use from request to closing, with so many bad messages before each step of it."""
+def use_once(
+    stage: Stage, number: int, bad: Iterator[bytes], count: int, send: Callable[[bytes], None] | None = None
+) -> None:
+    """A use from request to closing, with so many bad messages before each step of it, sent by `send`."""
 
     def flood() -> None:
         for _ in range(count // 4):
-            stage.send(next(bad))
+            (send or stage.send)(next(bad))
 
     flood()
     request = stage.request(details=number.to_bytes(32, "big"))
