@@ -24,13 +24,19 @@ help: ## list the targets
 
 demo: $(PYTHON_READY) ## one request from raising to audit on a virtual box (ONCE=1: then exit; JSON=1: result as JSON; BROKER=mosquitto; LINK=serial)
 	@$(BIN)/python firmware/build.py --quiet
+	@$(if $(ONCE),,$(MAKE) app) # nobody stays to open the app of a demo that ends at once
 	@$(BIN)/sealhost demo $(if $(BROKER),--broker $(BROKER)) $(if $(LINK),--link $(LINK)) $(if $(ONCE),--once) $(if $(JSON),--json)
 
 setup: $(PYTHON_READY) $(NPM_READY) ## set up only: .venv, npm packages, mosquitto, postgresql, chromium
 	@.ci/system-packages mosquitto postgresql chromium fonts-noto-cjk
 
 app: $(NPM_READY) ## build the app's files into build/app (HOST_URL=https://… when another server serves them)
-	@cd host/app && PATH="$(CURDIR)/$(BIN):$$PATH" HOST_URL="$(HOST_URL)" $(CURDIR)/node_modules/.bin/vite build
+	@cd host/app && PATH="$(CURDIR)/$(BIN):$$PATH" HOST_URL="$(HOST_URL)" $(CURDIR)/node_modules/.bin/vite build --logLevel warn
+
+screenshots: setup ## pictures of the app's main pages, from the running demo, in host/app/screenshots
+	@$(BIN)/python firmware/build.py --quiet
+	@$(MAKE) app
+	@$(BIN)/python -m tests.app.screenshots host/app/screenshots
 
 ##@ Work on it
 test: setup $(HARDWARE_READY) ## all tests on the real parts (PYTEST_ARGS="-k word" for some)
@@ -111,4 +117,4 @@ $(TYPINGS)/.ready: firmware/typings.lock $(PYTHON_READY)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes --requirement $< --target $(TYPINGS)
 	@touch $@
 
-.PHONY: soak help demo app setup test check format vectors hardware screens bench fresh lock clean moved
+.PHONY: soak help demo app screenshots setup test check format vectors hardware screens bench fresh lock clean moved

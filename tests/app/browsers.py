@@ -44,6 +44,17 @@ def launch(playwright: Playwright, folder: Path, viewport: dict[str, int], scale
     )
 
 
+def wait_kept(page: Page) -> None:
+    """Until the app's files are kept in the browser."""
+    page.evaluate(
+        """() => new Promise((done) => {
+            const { serviceWorker } = navigator;
+            if (serviceWorker.controller) done();
+            else serviceWorker.addEventListener("controllerchange", () => done(), { once: true });
+        })"""
+    )
+
+
 class Phone:
     """One person's browser. `problems` holds what the page complained of: errors, and what its policy blocked."""
 

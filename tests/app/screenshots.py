@@ -49,7 +49,7 @@ class Studio:
             page.goto(links[name])
             page.get_by_role("button", name="生成密钥").click()
         for page in self.pages.values():
-            expect(page.get_by_role("navigation")).to_be_visible()
+            expect(page.locator("nav.ways")).to_be_visible()
 
     def _open(self, playwright: Playwright, folder: Path, viewport: dict[str, int]) -> Page:
         context = launch(playwright, folder, viewport, scale=1.5 if viewport == PHONE else 1)
@@ -112,7 +112,7 @@ class Studio:
         expect(keeper.locator(".now .left")).to_be_visible()
         self.keep("keeper", "open")
         self.go("auditor", "#/auditor")
-        expect(self.pages["auditor"].get_by_text("王芳").first).to_be_visible()
+        expect(self.pages["auditor"].get_by_role("cell", name="王芳").first).to_be_visible()
         self.keep("auditor", "ledger")
         self.go("authority", "#/authority")
         expect(self.pages["authority"].get_by_role("heading", level=1)).to_be_visible()

@@ -22,7 +22,7 @@ from sealhost.client.api import sign_in_text
 from sealwire import chain, cose, messages
 from sealwire.messages import Message
 
-from tests.app.browsers import Phone
+from tests.app.browsers import Phone, wait_kept
 from tests.brokers import make_broker
 from tests.host.village import DAY, PEOPLE
 from tests.system.site import Site
@@ -279,7 +279,7 @@ def test_decision_without_a_network_survives_a_reload_and_arrives_once(
     request = ask(site, "断网审批")
     show(page, "断网审批")
     page.get_by_role("button", name="同意", exact=True).click()
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    wait_kept(page)
     site.host.kill()
     page.get_by_role("button", name="签名同意").dblclick()
     expect(page.get_by_text("已签名，正在送达")).to_be_visible()

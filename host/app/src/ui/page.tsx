@@ -1,7 +1,7 @@
 // What every page has: a heading, a way back, the language, whether there is a connection, and what went wrong.
 
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { clockOff } from "../core/clock.ts";
 import { unforeseen } from "../core/unforeseen.ts";
@@ -11,10 +11,21 @@ import { say, switchLanguage } from "../words/words.ts";
 import { Icon } from "./icons.tsx";
 import { Notice } from "./notice.tsx";
 
+/** Whether one has gone from one page to another; the first one keeps the browser's own focus. */
+let walked = false;
+addEventListener("hashchange", () => {
+  walked = true;
+});
+
 export function Page({ title, back, children }: { title: string; back?: string; children: ComponentChildren }) {
   const at = desk.value;
   const expected = at !== null && at !== "nobody" && at.listed.value && at.trust.version > 0; // before that nobody connects
   const connected = online.value || !expected;
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    // A page that takes the place of another, or of its "one moment", is read out from its heading on.
+    if (walked && document.activeElement === document.body) heading.current?.focus();
+  }, []);
   useEffect(() => {
     document.title = `${title} · ${say("app")}`;
   }, [title, say("app")]);
@@ -26,7 +37,7 @@ export function Page({ title, back, children }: { title: string; back?: string; 
             <Icon name="back" />
           </a>
         )}
-        <h1 tabIndex={-1}>{title}</h1>
+        <h1 tabIndex={-1} ref={heading}>{title}</h1>
         <button type="button" class="plain" onClick={switchLanguage}>
           {say("language")}
         </button>
