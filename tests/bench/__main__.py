@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests import vms
-from tests.bench import codec, crypto, lines, openings, records
+from tests.bench import codec, crypto, lines, memory, openings, records, stops
 from tests.bench.figures import Found, table, write
 
 ROOMS: dict[str, Callable[[Path], Found]] = {
@@ -18,6 +18,8 @@ ROOMS: dict[str, Callable[[Path], Found]] = {
     "records": records.measure,
     "codec": codec.measure,
     "lines": lines.measure,
+    "memory": memory.measure,
+    "stops": stops.measure,
 }
 
 
