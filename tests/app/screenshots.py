@@ -25,6 +25,7 @@ PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
 MOST_BYTES = 400_000
 PEOPLE = {"王芳": "keeper", "李强": "officer", "张敏": "second", "赵磊": "auditor", "街道办事处": "authority"}
+HANDS = "hands"
 DRAW = """async ([png, quality]) => {
     const picture = await createImageBitmap(await (await fetch("data:image/png;base64," + png)).blob());
     const canvas = new OffscreenCanvas(picture.width, picture.height);
@@ -127,7 +128,7 @@ class Studio:
 
 @contextmanager
 def demo(folder: Path) -> Iterator[dict[str, str]]:
-    """The demo, running; its sign-in links by the people's names."""
+    """The demo, running; its sign-in links by the people's names, and the address of its page of HANDS."""
     command = [sys.executable, "-m", "sealhost", "demo", "--home", str(folder)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, preexec_fn=die_with_parent()
@@ -141,6 +142,8 @@ def demo(folder: Path) -> Iterator[dict[str, str]]:
                 name = found[1]
             elif found := re.match(r"    (http\S+#/enrol/\S+)", line):
                 links[name] = found[1]
+            elif found := re.search(r"虚拟印章盒: (http\S+)", line):
+                links[HANDS] = found[1]
             if "Ctrl-C ends it" in line:
                 break
         assert set(links) >= set(PEOPLE), "the demo printed no links: build the app first, `make app`"

@@ -28,9 +28,10 @@ function workerAddress(): string {
 /** Starts keeping the app's files, where the browser can. */
 export async function keepFiles(): Promise<void> {
   if (!("serviceWorker" in navigator) || !isSecureContext) return;
-  const before = navigator.serviceWorker.controller;
+  let before = navigator.serviceWorker.controller;
   navigator.serviceWorker.addEventListener("controllerchange", () => {
     if (before) updated.value = true; // the first worker of all is no update
+    before = navigator.serviceWorker.controller;
   });
   try {
     await navigator.serviceWorker.register(workerAddress());

@@ -51,8 +51,10 @@ export function say(key: keyof Words, values: Record<string, string | number> = 
 
 /** The sentence of a key that is put together, as of a state; the last part of the key where there is none. */
 export function sayOf(group: string, name: string): string {
-  const key = `${group}_${name}`;
-  return key in words.value ? String(words.value[key as keyof Words]) : name.replaceAll("_", " ");
+  const sentence = words.value[`${group}_${name}` as keyof Words];
+  if (sentence !== undefined) return sentence;
+  const plain = name.replaceAll("_", " ");
+  return group === "reason" ? say("reason_malformed", { name: plain }) : plain; // all other reasons have words
 }
 
 /** What happened, in words. What nobody foresaw is thrown on. */
