@@ -314,7 +314,7 @@ def test_every_text_is_there_and_every_text_is_used() -> None:
                 if named and node.func.id in ("say", "ClientError", "NoAnswerError"):
                     used.add(node.args[0].value)  # type: ignore[attr-defined]
     assert used - texts.TEXTS.keys() == set()
-    composed = ("role_", "state_", "verdict_", "kind_", "fact_", "unit_")
+    composed = ("role_", "state_", "verdict_", "kind_", "fact_", "unit_", "case_")
     chosen = {"proven", "not_proven", "accepted", "again", "which_bay", "no_such_bay", "which_request"}
     chosen |= {"no_such_request", "refused_by_host"}
     assert {key for key in texts.TEXTS.keys() - used - chosen if not key.startswith(composed)} == set()
