@@ -6,6 +6,7 @@ import time
 from sealbox import ed25519
 from sealbox.box import Box
 from sealbox.gate import Gate
+from sealbox.journal import Journal
 from sealbox.log import Log
 from sealwire import messages
 
@@ -28,6 +29,7 @@ def timed(name, work):
 
 ed25519.verify = timed("signature", ed25519.verify)
 Log.append = timed("log", Log.append)
+Journal.history = timed("history", Journal.history)
 Gate.read = timed("grant", Gate.read)
 Box.poll = timed("look", Box.poll)
 messages.read = timed("read", messages.read)
