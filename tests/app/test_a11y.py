@@ -55,7 +55,7 @@ def look_at(phone: Phone, paths: tuple[str, ...], **values: str) -> None:
         expect(page.get_by_text("请稍候……")).to_have_count(0)
         assert page.locator("h1").count() == 1, path
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colours at once, none in between
             if found := serious(page):
                 faults[f"{path} {scheme}"] = found
     assert not faults, json.dumps(faults, indent=1, ensure_ascii=False)
