@@ -331,6 +331,7 @@ ARCHIVES: list[Callable[[Path, Items], None]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_both_agree_on_archives_that_are_hostile_or_damaged(compared: Compared) -> None:
     village = begin()
     used(village, "used")
