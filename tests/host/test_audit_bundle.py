@@ -198,3 +198,20 @@ def test_reading_leaves_nothing_behind(tmp_path: Path, file: Path):
     read_bundle(file)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle.zip"]
     assert not (tmp_path.parent / "escaped").exists()
+
+
+@pytest.mark.parametrize("path", ["rosters/evil", "rosters/x-y.cose", "rosters/-.cose", "messages/evil", "boxes/evil"])
+def test_item_with_a_name_that_none_has_is_named_and_ends_nothing(tmp_path: Path, path: str):
+    write_bundle(tmp_path / "odd.zip", ITEMS | {path: b"anything"})
+    assert path in [place for _, place in found(tmp_path / "odd.zip")]
+
+
+def test_manifest_whose_items_are_no_list_or_whose_digests_are_no_hex_is_refused(tmp_path: Path):
+    manifest = ITEMS["manifest.json"]
+    digest = next(text for text in manifest.decode().split('"') if len(text) == 64)
+    for other in (
+        manifest.replace(b'"items": [', b'"items": {}, "more": ['),
+        manifest.replace(digest.encode(), b" " * 64),
+    ):
+        with pytest.raises(UnusableError):
+            read_manifest(other)

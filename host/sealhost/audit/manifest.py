@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,8 @@ def read_manifest(raw: bytes) -> Manifest:
             raise ValueError("`made` is no time")
         listed: dict[str, bytes] = {}
         twice = []
+        if not isinstance(value["items"], list):
+            raise ValueError("`items` is no list")
         for item in value["items"]:
             if set(item) != {"path", "sha256"} or not isinstance(item["path"], str):
                 raise ValueError("an item is not just a path and its sha256")
@@ -73,7 +76,7 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _hexed(text: object, size: int) -> bytes:
-    if not isinstance(text, str) or len(text) != 2 * size or text != text.lower():
+    if not isinstance(text, str) or not re.fullmatch("[0-9a-f]*", text) or len(text) != 2 * size:
         raise ValueError("not the lower-case hex digits that belong there")
     return bytes.fromhex(text)
 

@@ -102,13 +102,13 @@ def check_rosters(bundle: Bundle, site: bytes, trust: Trust, verify: Verify, fin
     """Prove as many rosters as can be, lowest version first."""
     chain = RosterChain(trust)
     by_version = _read(bundle, site, findings)
-    lost = [_version_in(path) for path in findings.blamed_below("rosters/")]
+    lost = _lost(findings)
     for version in sorted(by_version):
         if not _prove(chain, by_version[version], verify, findings, any(gone <= version for gone in lost)):
             chain.broken_at = min([version, *lost])
             findings.note(f"rosters from version {chain.broken_at} on are not proven; what needs them was not checked")
             return chain
-    lost += [_version_in(path) for path in findings.blamed_below("rosters/")]
+    lost += _lost(findings)
     chain.broken_at = min(lost, default=None)
     if not by_version and not lost:
         findings.add(Rank.ROSTER, "rosters/", "1", Check.ROSTER_MISSING, "the bundle holds no roster")
@@ -116,7 +116,14 @@ def check_rosters(bundle: Bundle, site: bytes, trust: Trust, verify: Verify, fin
     return chain
 
 
+def _lost(findings: Findings) -> list[int]:
+    """The versions of the items that are blamed; a path that is none of a roster's says no version."""
+    found = (path.removeprefix("rosters/").partition("-")[0] for path in findings.blamed_below("rosters/"))
+    return [int(version) for version in found if version.isascii() and version.isdecimal()]
+
+
 def _version_in(path: str) -> int:
+    """The version that a roster's path says; the bundle's reader takes no other path."""
     return int(path.removeprefix("rosters/").partition("-")[0])
 
 
