@@ -13,9 +13,8 @@ from tests.brokers import make_broker
 from tests.system.fenced import SiteFence
 from tests.system.relay import Relay
 from tests.system.site import BAY, Site
+from tests.system.steps import TIMEOUT_S, steps
 from tests.system.test_site_kills import check
-
-LAST_POINT = 120  # far above what one side sends for one request
 
 
 class Cutting:
@@ -51,7 +50,7 @@ class Cutting:
         return reached
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize(
     ("kind", "side", "first", "step"),
     [("mosquitto", "host", 2, 4), ("mosquitto", "box", 1, 3), ("tls", "host", 1, 5), ("tls", "box", 2, 4)],
@@ -60,6 +59,6 @@ def test_connection_cut_at_each_step_completes_the_flow_with_one_opening(
     tmp_path: Path, firmware_image: tuple[Path, ...], kind: str, side: str, first: int, step: int
 ) -> None:
     with closing(Cutting(tmp_path, kind, side, firmware_image)) as place:
-        points = list(takewhile(place.cut_before, range(first, LAST_POINT, step)))
+        points = list(takewhile(place.cut_before, steps(first, step)))
         assert len(points) >= 3
         check(place.site)

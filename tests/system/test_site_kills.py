@@ -15,8 +15,7 @@ from tests.brokers import make_broker
 from tests.system.fenced import SiteFence
 from tests.system.relay import Relay
 from tests.system.site import BAY, Site
-
-LAST_POINT = 120  # far above what the host publishes for one request
+from tests.system.steps import TIMEOUT_S, steps
 
 
 class Killing:
@@ -77,14 +76,14 @@ def check(site: Site) -> None:
     site.unharmed()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize(("kind", "first", "step"), [("rumqttd", 1, 2), ("mosquitto", 2, 2), ("tls", 2, 5)])
 def test_host_killed_before_any_of_its_messages_completes_the_flow_with_one_opening(
     tmp_path: Path, firmware_image: tuple[Path, ...], kind: str, first: int, step: int
 ) -> None:
     """Every second point on either broker; over TLS, where acknowledgements count too, every fifth."""
     with closing(Killing(tmp_path, kind, firmware_image)) as place:
-        points = list(takewhile(place.killed_before, range(first, LAST_POINT, step)))
+        points = list(takewhile(place.killed_before, steps(first, step)))
         assert len(points) >= 5
         check(place.site)
 
@@ -111,7 +110,7 @@ def use_while_killed(site: Site, moment: float) -> None:
     assert site.box.openings(BAY) == openings + 1
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize("kind", ["embedded", "mosquitto"])
 def test_host_killed_at_random_moments_completes_every_request_with_one_opening(
     tmp_path: Path, firmware_image: tuple[Path, ...], kind: str

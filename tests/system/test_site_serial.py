@@ -10,9 +10,8 @@ from tests.brokers import Broker
 from tests.host.daemon import eventually
 from tests.system.line_relay import CUT, DAMAGE, DROP, HALF, LineRelay
 from tests.system.site import BAY, Site
+from tests.system.steps import TIMEOUT_S, steps
 from tests.system.test_site_kills import check
-
-LAST_POINT = 60  # far above what passes for one request
 
 
 def use_failing(site: Site, relay: LineRelay, point: int, how: str) -> bool:
@@ -27,7 +26,7 @@ def use_failing(site: Site, relay: LineRelay, point: int, how: str) -> bool:
     return relay.disarm()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize(("how", "first", "step"), [(CUT, 1, 2), (HALF, 2, 3), (DROP, 1, 3), (DAMAGE, 2, 4)])
 def test_line_that_fails_at_each_step_completes_the_flow_with_one_opening(
     tmp_path: Path, rumqttd: Broker, firmware_image: tuple[Path, ...], how: str, first: int, step: int
@@ -37,7 +36,7 @@ def test_line_that_fails_at_each_step_completes_the_flow_with_one_opening(
         closing(Site(tmp_path / "site", rumqttd, firmware_image, serial=relay.join)) as site,
     ):
         relay.plug = site.plug
-        points = list(takewhile(lambda point: use_failing(site, relay, point, how), range(first, LAST_POINT, step)))
+        points = list(takewhile(lambda point: use_failing(site, relay, point, how), steps(first, step)))
         assert len(points) >= 2
         check(site)
 
