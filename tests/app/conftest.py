@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Playwright, expect, sync_playwright
 
 from tests.app.browsers import WAIT_MS, Phone, build_app
+from tests.brokers import make_broker
 from tests.system.site import Site
 
 
@@ -37,6 +38,26 @@ def app_site(
         environment.setenv("SEALHOST_APP_FILES", str(built_app))
         with closing(Site(tmp_path_factory.mktemp("site"), None, firmware_image)) as site:
             yield site
+
+
+@pytest.fixture(scope="module")
+def lasting_site(
+    tmp_path_factory: pytest.TempPathFactory, firmware_image: tuple[Path, ...], built_app: Path
+) -> Iterator[Site]:
+    """A site on a broker of its own, whose host comes back at the same address."""
+    folder = tmp_path_factory.mktemp("lasting")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SEALHOST_SERVE_APP", "true")
+        environment.setenv("SEALHOST_APP_FILES", str(built_app))
+        broker = make_broker("rumqttd", folder / "broker")
+        try:
+            with closing(Site(folder / "site", broker, firmware_image)) as site:
+                settings = site.host.home / "sealhost.toml"
+                address = str(site.host.info()["http"]).removeprefix("http://")
+                settings.write_text(settings.read_text().replace("127.0.0.1:0", address))
+                yield site
+        finally:
+            broker.stop()
 
 
 @pytest.fixture

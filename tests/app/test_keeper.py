@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Playwright, expect
@@ -27,41 +25,20 @@ from tests.app.keeping import (
     signed_here,
 )
 from tests.app.test_officer import invitation, put_details
-from tests.brokers import make_broker
 from tests.host.daemon import eventually
 from tests.host.village import MATTER
 from tests.system.site import BAY, Site
 
 
 @pytest.fixture(scope="module")
-def keeper_site(
-    tmp_path_factory: pytest.TempPathFactory, firmware_image: tuple[Path, ...], built_app: Path
-) -> Iterator[Site]:
-    """A site on a broker of its own, whose host comes back at the same address."""
-    folder = tmp_path_factory.mktemp("keeper")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SEALHOST_SERVE_APP", "true")
-        environment.setenv("SEALHOST_APP_FILES", str(built_app))
-        broker = make_broker("rumqttd", folder / "broker")
-        try:
-            with closing(Site(folder / "site", broker, firmware_image)) as site:
-                settings = site.host.home / "sealhost.toml"
-                address = str(site.host.info()["http"]).removeprefix("http://")
-                settings.write_text(settings.read_text().replace("127.0.0.1:0", address))
-                yield site
-        finally:
-            broker.stop()
-
-
-@pytest.fixture(scope="module")
-def enrolled(playwright: Playwright, keeper_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
+def enrolled(playwright: Playwright, lasting_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
     """The browser of a keeper whom the roster lists, with a list of three matters."""
-    phone = Phone(playwright, tmp_path_factory.mktemp("phone"), str(keeper_site.host.info()["http"]))
+    phone = Phone(playwright, tmp_path_factory.mktemp("phone"), str(lasting_site.host.info()["http"]))
     try:
-        page = phone.open(invitation(keeper_site, NAME))
+        page = phone.open(invitation(lasting_site, NAME))
         page.get_by_role("button", name="生成密钥").click()
         expect(page.locator("output.code")).to_be_visible()
-        list_keeper(keeper_site, phone.public_key())
+        list_keeper(lasting_site, phone.public_key())
         expect(page.get_by_text("还没有申请")).to_be_visible()
         yield phone
     finally:
@@ -69,16 +46,16 @@ def enrolled(playwright: Playwright, keeper_site: Site, tmp_path_factory: pytest
 
 
 @pytest.fixture
-def keeper(enrolled: Phone, keeper_site: Site) -> Iterator[Page]:
+def keeper(enrolled: Phone, lasting_site: Site) -> Iterator[Page]:
     """The keeper's page, at rest; it complains of nothing."""
-    keeper_site.rest()
+    lasting_site.rest()
     enrolled.problems.clear()
     yield enrolled.open("#/keeper")
     assert enrolled.problems == []
 
 
-def test_keeper_asks_stamps_and_reports_and_the_ledger_has_its_line(keeper: Page, keeper_site: Site) -> None:
-    page, site = keeper, keeper_site
+def test_keeper_asks_stamps_and_reports_and_the_ledger_has_its_line(keeper: Page, lasting_site: Site) -> None:
+    page, site = keeper, lasting_site
     fill_in(page, "居住证明（张三）", 3, files=[picture(page)])
     expect(page.get_by_text("用“居委会”盖 3 次")).to_be_visible()
     request = sign(page, site)
@@ -115,8 +92,8 @@ def test_keeper_asks_stamps_and_reports_and_the_ledger_has_its_line(keeper: Page
     assert len(sent["photographs"]) == 2
 
 
-def test_more_impressions_are_a_new_request_that_names_the_first(keeper: Page, keeper_site: Site) -> None:
-    page, site = keeper, keeper_site
+def test_more_impressions_are_a_new_request_that_names_the_first(keeper: Page, lasting_site: Site) -> None:
+    page, site = keeper, lasting_site
     first = ask(page, site, "追加", 1)
     site.approve(first)
     site.use(first, 1)
@@ -131,8 +108,8 @@ def test_more_impressions_are_a_new_request_that_names_the_first(keeper: Page, k
     site.wait_state(second, "finished")
 
 
-def test_finishing_early_closes_the_bay_and_needs_a_reason(keeper: Page, keeper_site: Site) -> None:
-    page, site = keeper, keeper_site
+def test_finishing_early_closes_the_bay_and_needs_a_reason(keeper: Page, lasting_site: Site) -> None:
+    page, site = keeper, lasting_site
     request = ask(page, site, "提前结束", 3)
     site.approve(request)
     site.wait_open(request)
@@ -149,8 +126,8 @@ def test_finishing_early_closes_the_bay_and_needs_a_reason(keeper: Page, keeper_
     assert site.verified_line(request)["state"] == "finished"
 
 
-def test_after_a_jam_the_keeper_says_ready_and_it_opens_again(keeper: Page, keeper_site: Site) -> None:
-    page, site = keeper, keeper_site
+def test_after_a_jam_the_keeper_says_ready_and_it_opens_again(keeper: Page, lasting_site: Site) -> None:
+    page, site = keeper, lasting_site
     request = ask(page, site, "卡住", 2)
     site.box.jam(BAY, "closed")
     site.approve(request)
@@ -168,8 +145,8 @@ def test_after_a_jam_the_keeper_says_ready_and_it_opens_again(keeper: Page, keep
     assert (line["state"], line["pressed"], line["declared"]) == ("used", 2, 2)
 
 
-def test_unattended_request_opens_only_when_the_keeper_says_ready(keeper: Page, keeper_site: Site) -> None:
-    page, site = keeper, keeper_site
+def test_unattended_request_opens_only_when_the_keeper_says_ready(keeper: Page, lasting_site: Site) -> None:
+    page, site = keeper, lasting_site
     openings = site.box.openings(BAY)
     request = ask(page, site, "稍后", 1, minutes=0)
     eventually(lambda: time.time() > request["attended"] + 1, "the second in which it would open by itself is over")
@@ -182,8 +159,8 @@ def test_unattended_request_opens_only_when_the_keeper_says_ready(keeper: Page, 
     expect(page.get_by_role("heading", name="已盖章，请回报")).to_be_visible()
 
 
-def test_denied_request_says_why_and_offers_to_ask_again(keeper: Page, keeper_site: Site) -> None:
-    page, site = keeper, keeper_site
+def test_denied_request_says_why_and_offers_to_ask_again(keeper: Page, lasting_site: Site) -> None:
+    page, site = keeper, lasting_site
     request = ask(page, site, "被否决")
     why = put_details(site, {"reason": "户口簿<b>缺页</b>"})
     assert site.tell("third", site.decide("third", request, messages.DENY, reason_digest=why)) == "accepted"
@@ -196,8 +173,8 @@ def test_denied_request_says_why_and_offers_to_ask_again(keeper: Page, keeper_si
     expect(card).to_contain_text("已否决")
 
 
-def test_double_click_and_two_tabs_sign_a_request_once(keeper: Page, keeper_site: Site, enrolled: Phone) -> None:
-    page, site = keeper, keeper_site
+def test_double_click_and_two_tabs_sign_a_request_once(keeper: Page, lasting_site: Site, enrolled: Phone) -> None:
+    page, site = keeper, lasting_site
     fill_in(page, "只签一次")
     expect(page.locator("output.code.large")).to_be_visible()
     other = enrolled.context.new_page()
@@ -219,9 +196,9 @@ def test_double_click_and_two_tabs_sign_a_request_once(keeper: Page, keeper_site
 
 
 def test_what_was_signed_without_a_network_arrives_once_it_is_back(
-    keeper: Page, keeper_site: Site, enrolled: Phone
+    keeper: Page, lasting_site: Site, enrolled: Phone
 ) -> None:
-    page, site = keeper, keeper_site
+    page, site = keeper, lasting_site
     fill_in(page, "断网", 1)
     shown = page.locator("output.code.large")
     code = shown.inner_text()
@@ -252,9 +229,9 @@ def test_what_was_signed_without_a_network_arrives_once_it_is_back(
 
 
 def test_finish_signed_without_a_network_ends_the_request_once_it_is_back(
-    keeper: Page, keeper_site: Site, enrolled: Phone
+    keeper: Page, lasting_site: Site, enrolled: Phone
 ) -> None:
-    page, site = keeper, keeper_site
+    page, site = keeper, lasting_site
     request = ask(page, site, "断网结束", 2)
     site.approve(request)
     site.wait_open(request)
@@ -273,8 +250,8 @@ def test_finish_signed_without_a_network_ends_the_request_once_it_is_back(
     enrolled.problems.clear()  # what a page without a host complains of
 
 
-def test_form_survives_a_reload_and_is_empty_once_it_is_signed(keeper: Page, keeper_site: Site) -> None:
-    page, site = keeper, keeper_site
+def test_form_survives_a_reload_and_is_empty_once_it_is_signed(keeper: Page, lasting_site: Site) -> None:
+    page, site = keeper, lasting_site
     fill_in(page, "重新载入", 4, files=[picture(page)])
     page.reload()
     expect(page.get_by_label("文件", exact=True)).to_have_value("重新载入")
@@ -297,9 +274,9 @@ def test_abolished_matter_cannot_be_chosen_and_names_who_is_responsible(keeper: 
 
 
 def test_picture_is_sent_without_what_the_camera_wrote_into_it(
-    keeper: Page, keeper_site: Site, enrolled: Phone
+    keeper: Page, lasting_site: Site, enrolled: Phone
 ) -> None:
-    page, site = keeper, keeper_site
+    page, site = keeper, lasting_site
     sent: list[bytes] = []
     page.on("request", lambda one: sent.append(one.post_data_buffer or b"") if one.method == "PUT" else None)
     fill_in(page, "照片", files=[picture(page)])

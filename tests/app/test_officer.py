@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +22,6 @@ from sealwire import chain, cose, messages
 from sealwire.messages import Message
 
 from tests.app.browsers import Phone, wait_kept
-from tests.brokers import make_broker
 from tests.host.village import DAY, PEOPLE
 from tests.system.site import Site
 
@@ -32,37 +30,17 @@ NUMBER = 30
 
 
 @pytest.fixture(scope="module")
-def officer_site(
-    tmp_path_factory: pytest.TempPathFactory, firmware_image: tuple[Path, ...], built_app: Path
-) -> Iterator[Site]:
-    """A site on a broker of its own, whose host comes back at the same address."""
-    folder = tmp_path_factory.mktemp("officer")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SEALHOST_SERVE_APP", "true")
-        environment.setenv("SEALHOST_APP_FILES", str(built_app))
-        broker = make_broker("rumqttd", folder / "broker")
-        try:
-            with closing(Site(folder / "site", broker, firmware_image)) as site:
-                settings = site.host.home / "sealhost.toml"
-                address = str(site.host.info()["http"]).removeprefix("http://")
-                settings.write_text(settings.read_text().replace("127.0.0.1:0", address))
-                yield site
-        finally:
-            broker.stop()
-
-
-@pytest.fixture(scope="module")
-def enrolled(playwright: Playwright, officer_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
+def enrolled(playwright: Playwright, lasting_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
     """The browser of an officer whom the roster lists."""
-    phone = Phone(playwright, tmp_path_factory.mktemp("phone"), str(officer_site.host.info()["http"]))
+    phone = Phone(playwright, tmp_path_factory.mktemp("phone"), str(lasting_site.host.info()["http"]))
     try:
-        page = phone.open(invitation(officer_site, NAME))
+        page = phone.open(invitation(lasting_site, NAME))
         page.get_by_role("button", name="生成密钥").click()
         code = page.locator("output.code")
         expect(code).to_be_visible()
         key = phone.public_key()
         assert code.inner_text() == messages.long_code(cose.key_id(key))
-        list_person(officer_site, NUMBER, NAME, key)
+        list_person(lasting_site, NUMBER, NAME, key)
         expect(page.get_by_text("没有等待您审批的申请")).to_be_visible()
         yield phone
     finally:
@@ -166,8 +144,8 @@ def is_known(site: Site, message: Message) -> bool:
     return message.kid in {key.kid for key in site.people.keys.values()}
 
 
-def test_officer_sees_the_request_and_approves_it(officer: Page, officer_site: Site) -> None:
-    page, site = officer, officer_site
+def test_officer_sees_the_request_and_approves_it(officer: Page, lasting_site: Site) -> None:
+    page, site = officer, lasting_site
     request = ask(site, "居住证明")
     expect(page.get_by_role("link", name=re.compile("居住证明"))).to_contain_text("居委会")
     show(page, "居住证明")
@@ -182,18 +160,18 @@ def test_officer_sees_the_request_and_approves_it(officer: Page, officer_site: S
     expect(page.get_by_role("link", name=re.compile("居住证明"))).to_contain_text("您已同意")
 
 
-def test_what_others_have_ended_leaves_the_inbox_by_itself(officer: Page, officer_site: Site) -> None:
-    request = ask(officer_site, "别人否决的")
+def test_what_others_have_ended_leaves_the_inbox_by_itself(officer: Page, lasting_site: Site) -> None:
+    request = ask(lasting_site, "别人否决的")
     card = officer.get_by_role("link", name=re.compile("别人否决的"))
     expect(card).to_be_visible()
     expect(officer.locator(".badge")).to_have_text("1")
-    officer_site.deny("third", request)
+    lasting_site.deny("third", request)
     expect(card).to_have_count(0)
     expect(officer.get_by_text("没有等待您审批的申请")).to_be_visible()
 
 
-def test_denial_needs_a_reason_and_says_it_to_others(officer: Page, officer_site: Site) -> None:
-    page, site = officer, officer_site
+def test_denial_needs_a_reason_and_says_it_to_others(officer: Page, lasting_site: Site) -> None:
+    page, site = officer, lasting_site
     request = ask(site, "材料不全的")
     show(page, "材料不全的")
     page.get_by_role("button", name="不同意").click()
@@ -210,8 +188,8 @@ def test_denial_needs_a_reason_and_says_it_to_others(officer: Page, officer_site
     assert (one["verdict"], one["reason"]) == (messages.DENY, 1)
 
 
-def test_approval_is_taken_back_before_use(officer: Page, officer_site: Site) -> None:
-    page, site = officer, officer_site
+def test_approval_is_taken_back_before_use(officer: Page, lasting_site: Site) -> None:
+    page, site = officer, lasting_site
     request = ask(site, "撤回的")
     show(page, "撤回的")
     approve(page)
@@ -233,8 +211,8 @@ def approve(page: Page) -> None:
     expect(page.get_by_text("已送达")).to_be_visible()
 
 
-def test_double_tap_two_tabs_and_a_reload_sign_once(officer: Page, officer_site: Site, enrolled: Phone) -> None:
-    page, site = officer, officer_site
+def test_double_tap_two_tabs_and_a_reload_sign_once(officer: Page, lasting_site: Site, enrolled: Phone) -> None:
+    page, site = officer, lasting_site
     request = ask(site, "只签一次")
     show(page, "只签一次")
     other = enrolled.context.new_page()
@@ -273,9 +251,9 @@ def signed_here(page: Page, request: Message) -> int:
 
 
 def test_decision_without_a_network_survives_a_reload_and_arrives_once(
-    officer: Page, officer_site: Site, enrolled: Phone
+    officer: Page, lasting_site: Site, enrolled: Phone
 ) -> None:
-    page, site = officer, officer_site
+    page, site = officer, lasting_site
     request = ask(site, "断网审批")
     show(page, "断网审批")
     page.get_by_role("button", name="同意", exact=True).click()
@@ -295,8 +273,8 @@ def test_decision_without_a_network_survives_a_reload_and_arrives_once(
     enrolled.problems.clear()  # what a page without a host complains of
 
 
-def test_substitute_decides_for_somebody_and_the_record_says_so(officer: Page, officer_site: Site) -> None:
-    page, site = officer, officer_site
+def test_substitute_decides_for_somebody_and_the_record_says_so(officer: Page, lasting_site: Site) -> None:
+    page, site = officer, lasting_site
     assert site.tell("third", site.substitute("third", NUMBER)) == "accepted"
     request = ask(site, "代理审批的")
     show(page, "代理审批的")
@@ -311,8 +289,8 @@ def test_substitute_decides_for_somebody_and_the_record_says_so(officer: Page, o
     site.use(request)
 
 
-def test_officer_names_a_substitute_for_some_days(officer: Page, officer_site: Site) -> None:
-    page, site = officer, officer_site
+def test_officer_names_a_substitute_for_some_days(officer: Page, lasting_site: Site) -> None:
+    page, site = officer, lasting_site
     page.get_by_role("link", name="设置").click()
     page.get_by_role("link", name=re.compile("指定代理")).click()
     page.get_by_label("代理人").select_option(label="first")
@@ -324,8 +302,8 @@ def test_officer_names_a_substitute_for_some_days(officer: Page, officer_site: S
     assert one["from"] <= time.time() <= one["until"] <= one["from"] + 7 * DAY
 
 
-def test_details_altered_at_the_host_are_found_out_and_nothing_can_be_signed(officer: Page, officer_site: Site) -> None:
-    page, site = officer, officer_site
+def test_details_altered_at_the_host_are_found_out_and_nothing_can_be_signed(officer: Page, lasting_site: Site) -> None:
+    page, site = officer, lasting_site
     page.goto("about:blank")
     request = ask(site, "原来的标题")
     with closing(sqlite3.connect(site.host.home / "sealbox.db", timeout=30)) as database, database:
@@ -342,8 +320,8 @@ def test_details_altered_at_the_host_are_found_out_and_nothing_can_be_signed(off
     site.deny("third", request)
 
 
-def test_attachments_are_drawn_anew_or_saved_and_hostile_names_stay_names(officer: Page, officer_site: Site) -> None:
-    page, site = officer, officer_site
+def test_attachments_are_drawn_anew_or_saved_and_hostile_names_stay_names(officer: Page, lasting_site: Site) -> None:
+    page, site = officer, lasting_site
     hostile = "<img src=x onerror=alert(1)>\u202egpj.pdf"
     files = [salted(site, picture(page)), salted(site, b"%PDF-1.4\n"), salted(site, b"<script>alert(1)</script>")]
     ask(site, "<b>附件</b>", attachments=files, attachment_names=["../证件.jpg", hostile, "a.html"])
