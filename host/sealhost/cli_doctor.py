@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 from rich.console import Console
@@ -29,14 +31,25 @@ def doctor(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
       sealhost doctor --home /var/lib/sealhost
       sealhost doctor --json
     """
-    logging.disable(logging.WARNING)  # a link's own attempts: said below in one line
-    found = examine(home, int(time.time()))
+    with _quiet():
+        found = examine(home, int(time.time()))
     if as_json:
         print_json([one.as_json() for one in found])
     else:
         _print(found)
     if any(one.level == BAD for one in found):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A link logs its own attempts; the doctor says in one line how they ended."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _print(found: list[Finding]) -> None:

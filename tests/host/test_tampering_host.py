@@ -231,7 +231,8 @@ def test_running_host_stays_up_and_as_it_was_under_every_alteration(place: tuple
     assert everybody.tell("keeper", waiting) == "accepted"
     said = spoken.to_host(people, waiting, used)
     database = Database(f"sqlite:///{host.home / 'sealbox.db'}")
-    kept = ("sites", "boxes", "outbox", "waiting", "audit", "requests", "challenges")  # times pass in some of them
+    passing = ("sites", "boxes", "outbox", "waiting", "audit", "requests", "challenges")  # times pass in some of them
+    kept = (*passing, "news", "reminders")  # people are told and reminded meanwhile
     before = stored(database, *kept)
     expected: dict[str, set[str]] = {}
     for original, forgery in alterations(people, said):
