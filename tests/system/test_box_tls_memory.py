@@ -52,7 +52,7 @@ def test_enough_memory_is_free_at_boot(stage: GuardedStage) -> None:
 
 
 def test_largest_credentials_under_a_large_roster_are_taken_and_used(stage: GuardedStage) -> None:
-    """Under the largest roster they do not fit at every moment: the box then refuses them, and the host sends others."""
+    """Under the largest roster they do not always fit: the box then refuses them, and the host sends others."""
     send_roster_of(stage, [Key(f"one of many {n}") for n in range(limits.PEOPLE // 2)], 4)
     folder = stage.guarded.ca.folder
     root = x509.load_pem_x509_certificate((folder / "ca-1.pem").read_bytes())
