@@ -20,9 +20,9 @@ def built_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_app(tmp_path_factory.mktemp("app"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """The driver of all browsers."""
+    """The driver of a module's browsers. It runs an event loop in this thread, which others' tests must not find."""
     expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as driver:
         yield driver
